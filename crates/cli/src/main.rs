@@ -1,0 +1,3 @@
+//! The `branchline` command.
+
+fn main() {}

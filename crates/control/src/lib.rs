@@ -1,0 +1,1 @@
+//! What a user interface or the command line may ask the engine

@@ -1,0 +1,1 @@
+//! The engine: server, guard, pipeline, backends, relay, images, store, records

@@ -1,0 +1,1 @@
+//! Routing as pure functions: signals, score, decision, policy

@@ -1,0 +1,1 @@
+//! Settings: schema, loading, saving, checking, provider presets, secrets

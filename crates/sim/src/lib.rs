@@ -1,0 +1,1 @@
+//! Simulated model servers with scripted answers and faults
