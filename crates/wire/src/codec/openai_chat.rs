@@ -1,0 +1,7 @@
+//! OpenAI Chat Completions (protocols C), and the servers that speak it in their own ways (E, F, G).
+
+pub mod decode;
+pub mod encode;
+pub mod error;
+pub mod patch;
+pub mod stream;
