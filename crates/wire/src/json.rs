@@ -140,23 +140,38 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// When the next value is no object, or what `each` says.
-    pub fn object(&mut self, mut each: impl FnMut(&'a str, &mut Self) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn object(&mut self, each: impl FnMut(&'a str, &mut Self) -> Result<(), Error>) -> Result<(), Error> {
+        self.try_object(each)
+    }
+
+    /// Reads an object, with an error of the caller's own making.
+    ///
+    /// # Errors
+    /// When the next value is no object, or what `each` says.
+    pub fn try_object<E: From<Error>>(
+        &mut self,
+        mut each: impl FnMut(&'a str, &mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.enter(b'{', "an object should stand here")?;
         if self.peek() == b'}' {
-            return self.leave();
+            self.leave();
+            return Ok(());
         }
         loop {
             self.peek();
             let key = self.string_slice()?;
             if self.peek() != b':' {
-                return Err(self.error("a colon should follow the key"));
+                return Err(self.error("a colon should follow the key").into());
             }
             self.at += 1;
             each(key, self)?;
             match self.peek() {
                 b',' => self.at += 1,
-                b'}' => return self.leave(),
-                _ => return Err(self.error("a comma or a closing brace should stand here")),
+                b'}' => {
+                    self.leave();
+                    return Ok(());
+                }
+                _ => return Err(self.error("a comma or a closing brace should stand here").into()),
             }
         }
     }
@@ -165,17 +180,29 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// When the next value is no array, or what `each` says.
-    pub fn array(&mut self, mut each: impl FnMut(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn array(&mut self, each: impl FnMut(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
+        self.try_array(each)
+    }
+
+    /// Reads an array, with an error of the caller's own making.
+    ///
+    /// # Errors
+    /// When the next value is no array, or what `each` says.
+    pub fn try_array<E: From<Error>>(&mut self, mut each: impl FnMut(&mut Self) -> Result<(), E>) -> Result<(), E> {
         self.enter(b'[', "an array should stand here")?;
         if self.peek() == b']' {
-            return self.leave();
+            self.leave();
+            return Ok(());
         }
         loop {
             each(self)?;
             match self.peek() {
                 b',' => self.at += 1,
-                b']' => return self.leave(),
-                _ => return Err(self.error("a comma or a closing bracket should stand here")),
+                b']' => {
+                    self.leave();
+                    return Ok(());
+                }
+                _ => return Err(self.error("a comma or a closing bracket should stand here").into()),
             }
         }
     }
@@ -225,11 +252,9 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the callers return it as their own result")]
-    const fn leave(&mut self) -> Result<(), Error> {
+    const fn leave(&mut self) {
         self.depth -= 1;
         self.at += 1;
-        Ok(())
     }
 
     fn literal(&mut self, word: &'static str) -> Result<(), Error> {

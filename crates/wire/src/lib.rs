@@ -3,10 +3,13 @@
 //! Nothing here opens a socket, reads a clock or logs. What could not be carried from one protocol
 //! to another is said in `Dropped`.
 
+pub mod codec;
+pub mod failure;
 pub mod hub;
 pub mod json;
 pub mod protocol;
 pub mod schema;
+pub mod sse;
 pub mod text;
 
 pub use protocol::{Dialect, Protocol};

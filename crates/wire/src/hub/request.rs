@@ -1,6 +1,7 @@
 //! The request half of the hub.
 
 use super::Field;
+use crate::Protocol;
 use crate::json::Json;
 use crate::text::Text;
 
@@ -45,6 +46,8 @@ pub struct Request<'a> {
     pub fields: Vec<(&'a str, &'a str)>,
     /// What edits have changed.
     pub touched: Touched,
+    /// Protocol it was read from; `None` when built.
+    pub protocol: Option<Protocol>,
 }
 
 /// Which top-level members differ from the source.
