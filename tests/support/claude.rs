@@ -1,0 +1,184 @@
+//! The real Claude Code command line client, pointed at an address on this machine.
+//!
+//! Each run gets its own home, configuration and temporary folder and an environment built from nothing,
+//! so a developer's own login, settings and proxies are neither read nor touched.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::process::Command;
+
+use crate::client::{self, ClientError, Outcome};
+
+/// The release whose traffic the tests were written against.
+pub const VERSION: &str = "2.1.329";
+
+const NAME: &str = "Claude Code";
+
+/// An installed `claude` program.
+#[derive(Debug, Clone)]
+pub struct ClaudeCli {
+    program: PathBuf,
+}
+
+impl ClaudeCli {
+    /// The program named by `BRANCHLINE_CLAUDE_BIN`, else the one in the cache, installed there by npm
+    /// when it is missing (about 360 MB). `BRANCHLINE_CLAUDE_VERSION` asks for another release.
+    ///
+    /// # Errors
+    /// [`ClientError`] says whether the test may be skipped.
+    pub async fn find() -> Result<Self, ClientError> {
+        if let Some(program) = std::env::var_os("BRANCHLINE_CLAUDE_BIN") {
+            return Ok(Self { program: program.into() });
+        }
+        let version = std::env::var("BRANCHLINE_CLAUDE_VERSION").unwrap_or_else(|_| VERSION.to_owned());
+        client::unhurried(move || install(&version)).await
+    }
+
+    /// Where the program is.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+}
+
+fn install(version: &str) -> Result<ClaudeCli, ClientError> {
+    let package = format!("@anthropic-ai/claude-code@{version}");
+    let folder = client::install_once(NAME, &format!("claude-code-{version}"), &package, |folder| {
+        client::install_step(NAME, Path::new("npm"), |npm| {
+            // The package's own install step puts the native program in place, so a user's
+            // `ignore-scripts` must not apply; it runs on older Node than `engines` says.
+            npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts=false", "--engine-strict=false"])
+                .arg("--prefix")
+                .arg(folder)
+                .arg(&package);
+        })
+    })?;
+    Ok(ClaudeCli { program: folder.join("node_modules/.bin/claude") })
+}
+
+/// One run of Claude Code in print mode, still to be started.
+#[derive(Debug)]
+pub struct ClaudeCode {
+    program: PathBuf,
+    home: PathBuf,
+    work: PathBuf,
+    prompt: String,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+}
+
+impl ClaudeCode {
+    /// A run against `base_url` (without `/v1`) that keeps everything it writes below `home`; it starts
+    /// in `home/work`. A second run with the same `home` finds the sessions of the first.
+    pub fn new(cli: &ClaudeCli, base_url: &str, token: &str, home: &Path) -> Self {
+        let mut run = Self {
+            program: cli.program.clone(),
+            home: home.to_owned(),
+            work: home.join("work"),
+            prompt: String::new(),
+            args: Vec::new(),
+            env: Vec::new(),
+        };
+        run.env = clean_environment(home);
+        run.env("ANTHROPIC_BASE_URL", base_url).env("ANTHROPIC_AUTH_TOKEN", token)
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments, such as `--permission-mode acceptEdits --allowedTools Write`.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable; the last value given for a name counts.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Starts in `folder` instead of `home/work`.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        folder.clone_into(&mut self.work);
+        self
+    }
+
+    /// What the user types.
+    #[must_use]
+    pub fn prompt(mut self, prompt: &str) -> Self {
+        prompt.clone_into(&mut self.prompt);
+        self
+    }
+
+    /// The folder it starts in, where the files it makes appear.
+    pub fn folder(&self) -> &Path {
+        &self.work
+    }
+
+    /// Runs to the end of the answer.
+    ///
+    /// # Errors
+    /// [`ClientError::TimedOut`] after `limit`; a failing exit status is not an error here.
+    pub async fn run(self, limit: Duration) -> Result<Outcome, ClientError> {
+        for folder in [self.home.join("tmp"), self.work.clone()] {
+            fs::create_dir_all(&folder).map_err(ClientError::io(format!("creating {}", folder.display())))?;
+        }
+        let mut command = Command::new(&self.program);
+        // The prompt stands before the arguments: `--allowedTools` takes every word that follows it.
+        command.arg("-p").arg(&self.prompt).args(&self.args);
+        command.current_dir(&self.work).env_clear().envs(self.env);
+        client::run(command, limit).await
+    }
+}
+
+/// Everything but the address and the token.
+fn clean_environment(home: &Path) -> Vec<(OsString, OsString)> {
+    let inherited = ["PATH", "SYSTEMROOT"].into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
+    let folders =
+        [("HOME", home.to_owned()), ("CLAUDE_CONFIG_DIR", home.join(".claude")), ("TMPDIR", home.join("tmp"))];
+    let folders = folders.map(|(name, path)| (name.into(), path.into_os_string()));
+    let fixed = [
+        ("LANG", "C.UTF-8"),
+        ("SHELL", "/bin/sh"),
+        ("TERM", "dumb"),
+        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+        ("DISABLE_AUTOUPDATER", "1"),
+        // Whatever a new release may want from outside ends at a closed port of this machine.
+        ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+        ("NO_PROXY", "127.0.0.1,localhost"),
+    ];
+    inherited.chain(folders).chain(fixed.map(|(name, value)| (name.into(), value.into()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_the_developers_own_environment_reaches_the_client() {
+        let names: Vec<_> = clean_environment(Path::new("home")).into_iter().map(|(name, _)| name).collect();
+        assert!(names.contains(&"CLAUDE_CONFIG_DIR".into()));
+        assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("ANTHROPIC_")));
+    }
+
+    #[test]
+    fn a_later_value_of_a_variable_stands_after_an_earlier_one() {
+        let cli = ClaudeCli { program: "claude".into() };
+        let run = ClaudeCode::new(&cli, "http://127.0.0.1:1", "a", Path::new("home")).env("ANTHROPIC_AUTH_TOKEN", "b");
+        let last = run.env.iter().rfind(|(name, _)| name == "ANTHROPIC_AUTH_TOKEN").unwrap();
+        assert_eq!(last.1, "b");
+    }
+}
