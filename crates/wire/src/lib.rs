@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod failure;
 pub mod hub;
+pub mod ids;
 pub mod json;
 pub mod protocol;
 pub mod schema;

@@ -57,7 +57,18 @@ impl<'a> Text<'a> {
     /// Whether it holds nothing but white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.0.is_empty() || self.decode().trim().is_empty()
+        let visible = self.0.trim_start();
+        // Only a text that begins with an escape needs a closer look.
+        visible.is_empty() || (visible.starts_with('\\') && Text::escaped(visible).begins_blank())
+    }
+
+    /// Whether nothing but white space is left once the leading escapes are read.
+    fn begins_blank(&self) -> bool {
+        let mut rest = self.0.trim_start();
+        while let Some(after) = ["\\n", "\\r", "\\t"].iter().find_map(|escape| rest.strip_prefix(escape)) {
+            rest = after.trim_start();
+        }
+        rest.is_empty() || (rest.starts_with('\\') && self.decode().trim().is_empty())
     }
 
     /// Whether it reads as `plain`.
