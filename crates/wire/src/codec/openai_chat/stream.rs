@@ -1,30 +1,18 @@
-//! Streamed OpenAI chat answers.
+//! Streamed answers, both directions (protocols C.3).
+//!
+//! The decoder is one machine over parts that appear in any order and mix; the hub's blocks are sequential.
+//! So the first unfinished part streams, what comes for later ones waits behind it.
 
-use crate::hub::Event;
+mod chunk;
+mod decoder;
+mod encoder;
+mod scan;
 
-/// Reads chunks.
-#[derive(Debug, Default)]
-pub struct Decoder {}
+pub(super) use chunk::{Delta, read_delta, read_usage, stop_reason};
+pub use decoder::Decoder;
+pub(super) use decoder::{call_id, tool_reason};
+pub use encoder::Encoder;
+pub(super) use scan::Scan;
 
-impl Decoder {
-    /// Reads one frame.
-    pub fn frame(&mut self, _event: &str, _data: &str, _out: &mut dyn FnMut(Event<'_>)) {}
-
-    /// The stream is over.
-    pub fn finish(&mut self, _out: &mut dyn FnMut(Event<'_>)) {}
-}
-
-/// Writes chunks.
-#[derive(Debug, Default)]
-pub struct Encoder {}
-
-impl Encoder {
-    /// Starts before the first event.
-    #[must_use]
-    pub fn new(_usage_wanted: bool) -> Self {
-        Self::default()
-    }
-
-    /// Writes one event.
-    pub fn event(&mut self, _event: &Event<'_>, _out: &mut Vec<u8>) {}
-}
+#[cfg(test)]
+mod tests;

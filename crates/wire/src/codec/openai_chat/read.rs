@@ -1,0 +1,60 @@
+//! Small readers over JSON source text: members of an object, elements of an array, leaves.
+
+use crate::json::{Cursor, Error};
+use crate::text::Text;
+
+/// The members of an object in their order, keys in escaped form.
+pub(super) fn members(source: &str) -> Result<Vec<(&str, &str)>, Error> {
+    let mut found = Vec::with_capacity(8);
+    let mut cursor = Cursor::new(source);
+    cursor.object(|key, inner| {
+        found.push((key, inner.value()?));
+        Ok(())
+    })?;
+    cursor.end()?;
+    Ok(found)
+}
+
+/// The elements of an array.
+pub(super) fn elements(source: &str) -> Result<Vec<&str>, Error> {
+    let mut found = Vec::with_capacity(8);
+    let mut cursor = Cursor::new(source);
+    cursor.array(|inner| {
+        found.push(inner.value()?);
+        Ok(())
+    })?;
+    cursor.end()?;
+    Ok(found)
+}
+
+/// The last member of that name that is not `null`; none where `source` is no object.
+pub(super) fn member<'a>(source: &'a str, name: &str) -> Option<&'a str> {
+    get(&members(source).ok()?, name)
+}
+
+/// The last member of that name that is not `null`.
+pub(super) fn get<'a>(members: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
+    members.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| *value).filter(|value| *value != "null")
+}
+
+/// A string value.
+pub(super) fn text(source: &str) -> Option<Text<'_>> {
+    Cursor::new(source).string().ok()
+}
+
+/// A string member.
+pub(super) fn text_member<'a>(source: &'a str, name: &str) -> Option<Text<'a>> {
+    member(source, name).and_then(text)
+}
+
+/// A whole number, also when written as `12.0` or `"12"`.
+pub(super) fn number(source: &str) -> Option<u64> {
+    let digits = source.trim_matches('"');
+    let digits = digits.strip_suffix(".0").unwrap_or(digits);
+    digits.parse().ok()
+}
+
+/// `true`.
+pub(super) fn truth(source: Option<&str>) -> bool {
+    source == Some("true")
+}
