@@ -1,8 +1,9 @@
 //! Builders shared by the workspace tests.
 //!
-//! Here: real client programs, found or installed, and run against an address. Not here: the servers
-//! they end up talking to, which are `branchline-sim`.
+//! Here: real client programs, found or installed, and run against an address, and what the simulated
+//! model says to them. Not here: the servers they end up talking to, which are `branchline-sim`.
 
 pub mod claude;
 pub mod client;
 pub mod python;
+pub mod scripted;
