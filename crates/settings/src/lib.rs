@@ -1,1 +1,38 @@
-//! Settings: schema, loading, saving, checking, provider presets, secrets
+//! Settings: the schema, loading and checking the user's file, saving it, provider presets, paths, keys and tokens.
+//!
+//! Read `schema` first, then `load` (text -> `Report`) and `save` (changes -> text). `presets` holds what is known about
+//! providers, `resolve` lays the settings over it. Not here: watching the file, and what a setting means for a request.
+
+mod base_url;
+mod check;
+mod error;
+mod export;
+mod key_path;
+mod load;
+mod outline;
+mod paths;
+pub mod presets;
+mod resolve;
+mod save;
+pub mod schema;
+mod secrets;
+mod tokens;
+
+pub use base_url::BaseUrl;
+pub use error::{Result, SettingsError};
+pub use export::{export, to_json};
+pub use load::{Problem, Report, check, load};
+pub use outline::json_schema;
+pub use paths::Paths;
+pub use presets::Preset;
+pub use resolve::{Auth, ResolvedBackend, Retry, Timeouts};
+pub use save::{Change, edit, replace, save, set};
+pub use schema::{ModelRef, Role, Settings};
+pub use secrets::{Key, KeyList, KeySource, KeyStore, Secret, key_env_name};
+pub use tokens::Tokens;
+
+/// The commented defaults: documentation, and a file that says the same as no file.
+pub const DEFAULTS_TOML: &str = include_str!("defaults.toml");
+
+#[cfg(test)]
+mod defaults_tests;

@@ -1,0 +1,120 @@
+//! `[backends.NAME]`: one server that runs models. What is not set comes from the preset (`crate::presets`).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::FreeTable;
+
+/// One server that runs models. What is not set comes from its preset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct BackendSettings {
+    /// The backend is used. `false` keeps its settings and leaves it alone.
+    pub enabled: bool,
+    /// The known provider this is: "lmstudio", "llamacpp", "ollama", "vllm", "openai_compatible", "anthropic", "openai",
+    /// "openrouter", "nvidia", "groq", "deepseek" or "gemini". Not set: the preset with the backend's own name, else "openai_compatible".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// Where the server is: "http://host:port", or with the path the provider documents ("https://api.groq.com/openai/v1").
+    /// A bare origin gets `/v1` by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// "anthropic", "openai_chat", or "auto" to find out by asking the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<ProtocolChoice>,
+    /// "key" sends the key of the keyring, "none" sends nothing, "passthrough" forwards the client's own login (Anthropic only).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthMode>,
+    /// Header the key goes into: "bearer" (`Authorization: Bearer …`) or "x_api_key" (`x-api-key: …`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_header: Option<AuthHeader>,
+    /// The server is the user's own hardware: no cost, long waits, no system proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local: Option<bool>,
+    /// Longest wait for a connection, in ms (at least 1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_timeout_ms: Option<u64>,
+    /// Longest wait for the first byte of an answer, in ms (at least 1): loading and reading the prompt happen here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_byte_timeout_ms: Option<u64>,
+    /// Longest silence inside an answer, in ms (at least 1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_ms: Option<u64>,
+    /// Requests sent at the same time (at least 1); more wait. Not set: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// Tries after the first one failed (0 to 10), before the next candidate is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_attempts: Option<u32>,
+    /// Wait before the first retry, in ms; doubled each time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_base_delay_ms: Option<u64>,
+    /// Headers added to every request. Keys do not belong here but in the keyring.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Fields added to every request body, over what the client sent.
+    #[serde(skip_serializing_if = "FreeTable::is_empty")]
+    pub extra_body: FreeTable,
+    /// Flags of the preset's dialect to change, by name: `{ schema_level = 2, tool_choice = "strings" }`.
+    #[serde(skip_serializing_if = "FreeTable::is_empty")]
+    pub dialect: FreeTable,
+}
+
+impl Default for BackendSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            preset: None,
+            base_url: None,
+            protocol: None,
+            auth: None,
+            auth_header: None,
+            local: None,
+            connect_timeout_ms: None,
+            first_byte_timeout_ms: None,
+            idle_timeout_ms: None,
+            concurrency: None,
+            retry_attempts: None,
+            retry_base_delay_ms: None,
+            headers: BTreeMap::new(),
+            extra_body: FreeTable::new(),
+            dialect: FreeTable::new(),
+        }
+    }
+}
+
+/// The protocol of a backend, or `auto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProtocolChoice {
+    /// Found out by asking the server.
+    Auto,
+    /// Anthropic Messages.
+    Anthropic,
+    /// OpenAI Chat Completions.
+    OpenaiChat,
+}
+
+/// Whose credentials a backend gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMode {
+    /// The key stored for this backend.
+    Key,
+    /// The client's own header, for Anthropic only.
+    Passthrough,
+    /// None.
+    None,
+}
+
+/// The header a key goes into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthHeader {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// `x-api-key: KEY`.
+    XApiKey,
+}

@@ -1,0 +1,88 @@
+//! The schema of the settings: one file per noun, every field documented, every field with a default.
+//!
+//! The doc comments here are the reference: `crate::outline` turns them into the hints of error messages
+//! and into the reference page. What a value means for a request is decided in `branchline-proxy`.
+
+mod alias;
+mod backend;
+mod log;
+mod model_ref;
+mod roles;
+mod routing;
+mod rule;
+mod server;
+mod vision;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use alias::{Alias, Capabilities};
+pub use backend::{AuthHeader, AuthMode, BackendSettings, ProtocolChoice};
+pub use log::{Bodies, Level, LogSettings};
+pub use model_ref::ModelRef;
+pub(crate) use model_ref::is_backend_name;
+pub use roles::{Candidates, Role, Roles};
+pub use routing::{RouteMode, RoutingSettings, TokenLimit};
+pub use rule::{HeaderMatch, Rule, RuleThen, RuleWhen};
+pub use server::ServerSettings;
+pub use vision::{VisionMode, VisionSettings};
+
+/// A free table, passed on as it is written.
+pub type FreeTable = serde_json::Map<String, serde_json::Value>;
+
+/// Backends that are there without any file: four local servers found by probing, and Anthropic.
+const DEFAULT_BACKENDS: [&str; 5] = ["lmstudio", "llamacpp", "ollama", "vllm", "anthropic"];
+
+/// Everything a user may set. `Default` is what runs with no file at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Settings {
+    /// Where Branchline listens and what it lets in.
+    pub server: ServerSettings,
+    /// When work goes to the cloud.
+    pub routing: RoutingSettings,
+    /// Which model does what. Empty roles are filled by the engine from what it finds running.
+    pub roles: Roles,
+    /// Images for models that cannot see.
+    pub vision: VisionSettings,
+    /// Servers that run models, by name. The names of the defaults are always there; `enabled = false` switches one off.
+    #[serde(deserialize_with = "backends_over_the_defaults")]
+    pub backends: BTreeMap<String, BackendSettings>,
+    /// Model names a client may ask for, and what stands behind each.
+    pub aliases: BTreeMap<String, Alias>,
+    /// Rules asked before the score, in order; the first that fits decides.
+    pub rules: Vec<Rule>,
+    /// What is written down, and for how long.
+    pub log: LogSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server: ServerSettings::default(),
+            routing: RoutingSettings::default(),
+            roles: Roles::default(),
+            vision: VisionSettings::default(),
+            backends: default_backends(),
+            aliases: BTreeMap::new(),
+            rules: Vec::new(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+/// An entry without a preset takes the preset of its own name, so plain defaults are enough here.
+fn default_backends() -> BTreeMap<String, BackendSettings> {
+    DEFAULT_BACKENDS.iter().map(|name| ((*name).to_owned(), BackendSettings::default())).collect()
+}
+
+/// The file holds differences only: naming one backend must not switch the others off.
+fn backends_over_the_defaults<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, BackendSettings>, D::Error> {
+    let mut backends = default_backends();
+    backends.extend(BTreeMap::<String, BackendSettings>::deserialize(deserializer)?);
+    Ok(backends)
+}
