@@ -4,6 +4,8 @@
 //! to another is said in `Dropped`.
 
 pub mod codec;
+pub mod collect;
+pub mod edit;
 pub mod failure;
 pub mod hub;
 pub mod ids;
