@@ -1,0 +1,5 @@
+//! Anthropic Messages (protocols A): what a request must obey, and how an answer is written.
+
+pub(crate) mod blocks;
+pub(crate) mod check;
+pub(crate) mod render;
