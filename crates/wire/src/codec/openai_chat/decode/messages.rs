@@ -106,7 +106,7 @@ pub(super) fn arguments(given: Option<&str>) -> Json<'_> {
         return Json::trusted("{}");
     }
     if trimmed.starts_with('{') && Json::check(trimmed).is_ok() {
-        return Json::trusted_owned(trimmed.to_owned());
+        return Json::trusted_owned(decoded.into_owned());
     }
     Json::trusted_owned(format!("{{\"__unparsedToolInput\":{{\"raw\":\"{}\"}}}}", raw.as_escaped()))
 }

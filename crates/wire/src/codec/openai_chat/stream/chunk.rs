@@ -231,9 +231,3 @@ pub(in super::super) fn stop_reason(finish: &str) -> Option<StopReason> {
         _ => StopReason::EndTurn,
     })
 }
-
-/// An id as Anthropic takes it: other characters become `_` (protocols A.3, Kimi's `functions.f:0`).
-pub(in super::super) fn clean_id(id: &str) -> String {
-    let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' };
-    id.chars().map(keep).collect()
-}

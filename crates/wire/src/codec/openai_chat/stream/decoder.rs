@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use super::Scan;
-use super::chunk::{self, CallDelta, Choice, Chunk, clean_id, stop_reason};
+use super::chunk::{self, CallDelta, Choice, Chunk, stop_reason};
 use crate::failure;
 use crate::hub::{BlockStart, Delta, Event, Failure, FailureKind, StopReason, Usage};
+use crate::ids;
 use crate::text::Text;
 
 type Out<'o> = &'o mut dyn FnMut(Event<'_>);
@@ -334,13 +335,18 @@ fn piece(kind: Kind, text: Text<'_>) -> Delta<'_> {
     }
 }
 
-/// The id a call gets: the cleaned one it came with, or one made of the response id and its number.
+/// The id a call gets: the one it came with, made clean; else one made of the response id and its number, so that
+/// a replay gives the same; where there is no response id either, one that no other answer has.
 pub(in super::super) fn call_id(given: &str, response: &str, at: usize, taken: impl Fn(&str) -> bool) -> String {
-    let cleaned = clean_id(given);
-    if cleaned.is_empty() || taken(&cleaned) {
-        return format!("toolu_{}_{at}", clean_id(response));
+    let cleaned = ids::clean(&Text::escaped(given)).as_escaped().to_owned();
+    if !given.is_empty() && !taken(&cleaned) {
+        return cleaned;
     }
-    cleaned
+    let id = match response {
+        "" => ids::Mint::default().next("toolu_"),
+        response => Text::escaped_owned(format!("toolu_{}_{at}", ids::clean(&Text::escaped(response)).as_escaped())),
+    };
+    id.as_escaped().to_owned()
 }
 
 /// Why an answer with or without calls stopped. `cut`: the last call's arguments are not complete;
