@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -75,11 +76,11 @@ pub struct Ask {
     /// Number of messages.
     pub messages: usize,
     /// The body.
-    pub body: Value,
+    pub body: Arc<Value>,
 }
 
 impl Ask {
-    pub(crate) fn read(spoken: Spoken, body: &Value) -> Self {
+    pub(crate) fn read(spoken: Spoken, body: &Arc<Value>) -> Self {
         let mut reader = Reader::new(spoken, body);
         reader.read();
         reader.ask
@@ -182,13 +183,13 @@ fn without_reminders(text: &str) -> String {
 
 struct Reader<'a> {
     ask: Ask,
-    source: &'a Value,
+    source: &'a Arc<Value>,
     /// Called tools by call id.
     names: HashMap<String, String>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(spoken: Spoken, source: &'a Value) -> Self {
+    fn new(spoken: Spoken, source: &'a Arc<Value>) -> Self {
         let ask = Ask {
             spoken,
             model: text(source, "model").to_owned(),
@@ -201,7 +202,7 @@ impl<'a> Reader<'a> {
             pictures: Vec::new(),
             all_pictures: 0,
             messages: list(source, "messages").len(),
-            body: source.clone(),
+            body: Arc::clone(source),
         };
         Self { ask, source, names: HashMap::new() }
     }
@@ -343,8 +344,8 @@ mod tests {
             {"role": "assistant", "content": "", "tool_calls":
                 [{"id": "a", "type": "function", "function": {"name": "Read", "arguments": "{}"}}]},
             {"role": "tool", "tool_call_id": "a", "content": "hello"}]});
-        let left = Ask::read(Spoken::Anthropic, &anthropic);
-        let right = Ask::read(Spoken::OpenAi, &openai);
+        let left = Ask::read(Spoken::Anthropic, &Arc::new(anthropic));
+        let right = Ask::read(Spoken::OpenAi, &Arc::new(openai));
         assert_eq!(left.outcomes, right.outcomes);
         assert_eq!((left.system, left.latest), (right.system, right.latest));
     }
@@ -354,7 +355,7 @@ mod tests {
         let marked = json!({"messages": [{"role": "user", "content":
             [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}]});
         let plain = json!({"messages": [{"role": "user", "content": "hi"}]});
-        let read = |body| Ask::read(Spoken::Anthropic, &body).prompt();
+        let read = |body| Ask::read(Spoken::Anthropic, &Arc::new(body)).prompt();
         assert_eq!(read(marked), read(plain));
     }
 

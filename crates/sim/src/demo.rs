@@ -71,7 +71,10 @@ fn reply(ask: &Ask, between_ms: u64) -> Answer {
 }
 
 fn words(ask: &Ask) -> Answer {
-    if !ask.pictures.is_empty() || ask.answer_schema().is_some() {
+    if let Some(schema) = ask.answer_schema() {
+        return titled(schema, &ask.question());
+    }
+    if !ask.pictures.is_empty() {
         return unscripted(&ask.model, ask);
     }
     if let Some(outcome) = ask.outcomes.last() {
@@ -80,6 +83,15 @@ fn words(ask: &Ask) -> Answer {
     // A translating proxy may have folded long system text behind the question.
     let question: String = ask.question().chars().take(400).collect();
     tool_call(ask, &question).unwrap_or_else(|| Answer::text(essay(&ask.model, &question)))
+}
+
+/// An object of the wanted shape; a title is made of the question's first words.
+fn titled(schema: &Value, question: &str) -> Answer {
+    let mut object = sample(schema);
+    if let Some(title) = object.get_mut("title") {
+        *title = json!(question.split_whitespace().take(6).collect::<Vec<_>>().join(" "));
+    }
+    Answer::json(&object)
 }
 
 fn after_tool(name: &str, result: &str, failed: bool) -> Answer {
@@ -220,7 +232,7 @@ mod tests {
         let body = json!({"model": "m", "tools": [{"name": "Write", "input_schema": schema}],
             "system": "Primary working directory: /home/me/app",
             "messages": [{"role": "user", "content": text}]});
-        Ask::read(Spoken::Anthropic, &body)
+        Ask::read(Spoken::Anthropic, &std::sync::Arc::new(body))
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a simulated server received, and what was wrong with it.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -23,7 +23,7 @@ pub struct Received {
     /// All request headers.
     pub headers: HeaderMap,
     /// The body as JSON; `Null` when there is none or it is no JSON.
-    pub body: Value,
+    pub body: Arc<Value>,
     /// The body as it came over the wire.
     pub raw: Bytes,
     /// Milliseconds since the simulator was started.
@@ -107,7 +107,7 @@ impl Journal {
         request.index = index;
         pages.received.push(request);
         if let Some(old) = index.checked_sub(self.keep_bodies) {
-            pages.received[old].body = Value::Null;
+            pages.received[old].body = Arc::default();
             pages.received[old].raw = Bytes::new();
         }
         drop(pages);

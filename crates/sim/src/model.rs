@@ -65,10 +65,11 @@ impl Model {
         Self { embedding: true, context: 2_048, max_context: 2_048, ..Self::llm(id) }
     }
 
-    /// A cloud model: vision, tools, loaded, 200 000 tokens.
+    /// A cloud model: vision, tools, loaded, 200 000 tokens, at most 128 000 of output.
     #[must_use]
     pub fn cloud(id: impl Into<String>) -> Self {
-        Self::vlm(id).loaded().tools().context(200_000).max_context(200_000)
+        let model = Self::vlm(id).loaded().tools().context(200_000).max_context(200_000);
+        Self { max_output: 128_000, ..model }
     }
 
     /// The window really loaded, in tokens (`config.context_length`, `n_ctx`, `max_model_len`).
@@ -83,6 +84,13 @@ impl Model {
     #[must_use]
     pub fn max_context(mut self, tokens: u64) -> Self {
         self.max_context = tokens;
+        self
+    }
+
+    /// The most tokens one answer may have; Anthropic refuses a larger `max_tokens`.
+    #[must_use]
+    pub fn max_output(mut self, tokens: u64) -> Self {
+        self.max_output = tokens;
         self
     }
 

@@ -290,7 +290,7 @@ impl Answer {
 }
 
 type Test = Arc<dyn Fn(&Ask) -> bool + Send + Sync>;
-type Respond = Arc<dyn Fn(&Ask) -> Answer + Send + Sync>;
+pub(crate) type Respond = Arc<dyn Fn(&Ask) -> Answer + Send + Sync>;
 
 /// An answer and the requests it is for.
 ///
@@ -406,22 +406,22 @@ impl ScriptBook {
         self.scripts.clear();
     }
 
-    /// Takes the answer for a request off the book.
-    pub(crate) fn take(&mut self, ask: &Ask) -> Option<Answer> {
+    /// Takes what answers a request off the book.
+    pub(crate) fn take(&mut self, ask: &Ask) -> Option<Respond> {
         let conditional = |script: &Script| !script.tests.is_empty() && script.fits(ask);
         let once = |script: &Script| script.left.is_some() && script.fits(ask);
         let found = self.scripts.iter().position(conditional);
         let found = found.or_else(|| self.scripts.iter().position(once));
         let found = found.or_else(|| self.scripts.iter().position(|script| script.fits(ask)))?;
         let script = &mut self.scripts[found];
-        let answer = (script.respond)(ask);
+        let respond = Arc::clone(&script.respond);
         if let Some(left) = script.left.as_mut() {
             *left -= 1;
             if *left == 0 {
                 self.scripts.remove(found);
             }
         }
-        Some(answer)
+        Some(respond)
     }
 }
 

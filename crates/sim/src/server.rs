@@ -66,7 +66,7 @@ struct Incoming {
     method: String,
     path_and_query: String,
     headers: HeaderMap,
-    body: Value,
+    body: Arc<Value>,
     valid: bool,
     index: usize,
 }
@@ -94,7 +94,7 @@ fn receive(shared: &Shared, parts: http::request::Parts, raw: Bytes) -> Incoming
     let endpoint = shared.profile.route(shared.options.age, &method, &path);
     let parsed = serde_json::from_slice::<Value>(&raw);
     let valid = parsed.is_ok();
-    let body = parsed.unwrap_or(Value::Null);
+    let body = Arc::new(parsed.unwrap_or(Value::Null));
     let path_and_query = parts.uri.path_and_query().map_or_else(|| path.clone(), ToString::to_string);
     let index = shared.journal.add(Received {
         index: 0,
@@ -102,7 +102,7 @@ fn receive(shared: &Shared, parts: http::request::Parts, raw: Bytes) -> Incoming
         path,
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers.clone(),
-        body: body.clone(),
+        body: Arc::clone(&body),
         raw,
         at_ms: shared.elapsed_ms(),
         is_call: endpoint.speaks().is_some(),
@@ -196,7 +196,7 @@ fn choose_model(shared: &Shared, wanted: &str) -> Result<(Model, bool), Refusal>
 }
 
 fn ask_model(shared: &Shared, incoming: &Incoming, ask: &Ask, model: &Model) -> Result<Reply, Refusal> {
-    let prompt = measure(shared, incoming.index, ask, model);
+    let prompt = measure(shared, incoming, ask, model);
     check(shared, incoming, ask, model)?;
     if incoming.endpoint == Endpoint::CountTokens {
         return Ok(Reply::json(200, &json!({"input_tokens": prompt.input})));
@@ -204,8 +204,9 @@ fn ask_model(shared: &Shared, incoming: &Incoming, ask: &Ask, model: &Model) -> 
     if let Some(reply) = fit(shared, ask, model, prompt.input)? {
         return Ok(reply);
     }
+    // Taken in a statement of its own: the script may use the simulator, so the lock must be free.
     let scripted = lock(&shared.scripts).take(ask);
-    let answer = scripted.unwrap_or_else(|| unscripted(&model.id, ask));
+    let answer = scripted.map_or_else(|| unscripted(&model.id, ask), |respond| respond(ask));
     let pace = answer.pace.clone().unwrap_or_else(|| shared.options.pace.clone());
     let mut reply = match early_fault(shared, incoming, &answer) {
         Some(reply) => reply,
@@ -222,7 +223,9 @@ fn ask_model(shared: &Shared, incoming: &Incoming, ask: &Ask, model: &Model) -> 
 }
 
 /// Counts the prompt and what of it the model has read before, and writes both down.
-fn measure(shared: &Shared, index: usize, ask: &Ask, model: &Model) -> Usage {
+fn measure(shared: &Shared, incoming: &Incoming, ask: &Ask, model: &Model) -> Usage {
+    // Counting reads nothing into the cache.
+    let is_call = incoming.endpoint != Endpoint::CountTokens;
     let prompt = ask.prompt();
     let mut prompts = lock(&shared.prompts);
     let before = prompts.get(&model.id).map_or("", String::as_str);
@@ -231,11 +234,11 @@ fn measure(shared: &Shared, index: usize, ask: &Ask, model: &Model) -> Usage {
     let input = tokens(prompt.len()) + 768 * tokens(4 * ask.all_pictures);
     let cached = tokens(common).min(input.saturating_sub(1));
     let prompt_bytes = prompt.len();
-    if ask.body.get("max_tokens").is_some() || ask.spoken == Spoken::OpenAi {
+    if is_call {
         prompts.insert(model.id.clone(), prompt);
     }
     drop(prompts);
-    shared.journal.update(index, |request| {
+    shared.journal.update(incoming.index, |request| {
         request.prompt_tokens = input;
         request.cached_tokens = cached;
         request.prompt_bytes = prompt_bytes;

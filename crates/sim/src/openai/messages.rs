@@ -45,19 +45,12 @@ impl Walk<'_, '_> {
             "tool" => self.tool(&at, message),
             other => self.hard(&at, format!("Invalid value: '{other}'. Supported values are: 'system', 'assistant', 'user', 'tool', and 'developer'.")),
         }
-        let known = [
-            "role",
-            "content",
-            "name",
-            "tool_calls",
-            "tool_call_id",
-            "refusal",
-            "reasoning_content",
-            "reasoning",
-            "reasoning_details",
-            "extra_content",
-        ];
         let strict = self.rules.strict_fields;
+        let mut known = vec!["role", "content", "name", "tool_calls", "tool_call_id", "refusal"];
+        // Thinking goes back to those who gave it (protocols C.4); a strict server knows no such field.
+        if !strict {
+            known.extend(["reasoning_content", "reasoning", "reasoning_details"]);
+        }
         foreign(message, &known, &at, strict, self.found);
     }
 
@@ -153,6 +146,8 @@ impl Walk<'_, '_> {
         if call.pointer("/function/name").and_then(Value::as_str).is_none_or(str::is_empty) {
             self.hard(at, "A tool call needs a function name");
         }
+        let known = ["id", "type", "function", "extra_content"];
+        foreign(call, &known, at, self.rules.strict_fields, self.found);
         self.seen.push(id.clone());
         self.pending.push(id);
     }

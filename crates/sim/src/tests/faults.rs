@@ -185,3 +185,35 @@ async fn usage_may_ride_with_the_finish_reason_or_be_missing() {
     sim.script(Answer::text("x").with_fault(Fault::NoUsage));
     assert!(!chat(&sim, &body).await.text.contains("usage"));
 }
+
+/// Sends a request over a bare socket and reads until the connection ends.
+async fn raw_exchange(sim: &Sim) -> (Vec<u8>, std::io::Result<usize>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", sim.port())).await.unwrap();
+    let body = ask(CODER, "hi", true).to_string();
+    let head = format!("POST {CHAT} HTTP/1.1\r\nhost: sim\r\ncontent-length: {}\r\n\r\n", body.len());
+    socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    let mut seen = Vec::new();
+    let end = socket.read_to_end(&mut seen).await;
+    (seen, end)
+}
+
+#[tokio::test]
+async fn a_reset_is_a_tcp_reset_and_a_close_is_not() {
+    let sim = studio().await;
+    sim.script(Answer::fault(Fault::CloseUnanswered { reset: true }));
+    sim.script(Answer::fault(Fault::CloseUnanswered { reset: false }));
+    let (_, reset) = raw_exchange(&sim).await;
+    assert_eq!(reset.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    let (seen, closed) = raw_exchange(&sim).await;
+    assert_eq!((seen.len(), closed.unwrap()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_dying_stream_ends_without_its_last_chunk() {
+    let sim = studio().await;
+    sim.script(Answer::text("one two").with_fault(Fault::DieAfter { bytes: 40, reset: false }));
+    let (seen, end) = raw_exchange(&sim).await;
+    let text = String::from_utf8(seen).unwrap();
+    assert!(end.is_ok() && text.contains("data: {\"id\"") && !text.ends_with("0\r\n\r\n"), "{text}");
+}

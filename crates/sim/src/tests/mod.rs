@@ -5,6 +5,8 @@ mod faults;
 mod profiles;
 mod scripts;
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use crate::{Model, Sim};
@@ -39,10 +41,15 @@ impl Got {
     }
 }
 
-fn client() -> reqwest::Client {
-    // Whichever test comes first sets it; the workspace's reqwest brings no provider of its own.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().build().unwrap()
+/// One client for all tests: building one reads the system's certificates. It keeps no
+/// connections, since each test has a runtime of its own.
+fn client() -> &'static reqwest::Client {
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        // The workspace's reqwest brings no provider of its own.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap()
+    });
+    &CLIENT
 }
 
 pub(super) async fn send(sim: &Sim, path: &str, body: &Value) -> reqwest::Result<Got> {
