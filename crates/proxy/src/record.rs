@@ -1,0 +1,290 @@
+//! What is kept of one request.
+//!
+//! Plain types of their own, tied to no wire or routing type: a record written today must still be
+//! readable when those have moved on. So every field has a default, unknown fields are ignored,
+//! and an enum value this version does not know reads as `Unknown`. Nothing here holds a key:
+//! request and response headers are not part of a record.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One request as the log, the window and the database know it. Times in milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Record {
+    /// `req_…`, the same id as in the `x-branchline-request-id` response header.
+    pub id: String,
+    /// When the request arrived; kept and written as whole milliseconds since 1970.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+    /// From the request's arrival to the last byte of the answer.
+    pub duration_ms: u64,
+    /// From the request's arrival to the first token of the answer; none when none came.
+    pub ttft_ms: Option<u64>,
+    /// The protocol the client spoke, as `wire::Protocol` names it.
+    pub protocol_in: String,
+    pub path: String,
+    /// The client's user agent.
+    pub client: Option<String>,
+    /// The client's session id.
+    pub session: Option<String>,
+    /// The subagent's id, when a subagent asked.
+    pub agent: Option<String>,
+    pub stream: bool,
+    /// The model id the client asked for.
+    pub requested_model: String,
+    pub decision: DecisionRecord,
+    /// Every backend that was tried, in order; the last one is the one that answered, if any did.
+    pub attempts: Vec<AttemptRecord>,
+    /// The backend that answered.
+    pub backend: Option<String>,
+    /// The model that answered, without its backend.
+    pub model: Option<String>,
+    pub upstream_protocol: Option<String>,
+    /// Whose machine answered.
+    pub place: Place,
+    /// HTTP status the client saw.
+    pub status: u16,
+    pub outcome: Outcome,
+    /// Why the answer came from another candidate than the first, in words.
+    pub fallback: Option<String>,
+    pub usage: UsageRecord,
+    pub estimated_input_tokens: u64,
+    /// What a conversion could not carry.
+    pub dropped: Vec<DroppedRecord>,
+    /// Changes made to the request on its way, in words.
+    pub edits: Vec<String>,
+    pub images: ImageCounts,
+    pub error: Option<ErrorRecord>,
+    /// Size of the client's request body.
+    pub bytes_in: u64,
+    /// Size of the answer's body.
+    pub bytes_out: u64,
+    /// Only when `log.bodies` asks for them. Lists of records come without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bodies: Option<Bodies>,
+}
+
+impl Record {
+    /// The same record with no bodies in it.
+    #[must_use]
+    pub fn without_bodies(&self) -> Self {
+        Self { bodies: None, ..self.clone() }
+    }
+}
+
+/// Where the request went and why.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DecisionRecord {
+    /// What sort of request it was, in a word: a main turn, a title, a subagent's…
+    pub kind: String,
+    /// The role it was given to: `coder`, `cloud`, `background`…
+    pub role: String,
+    /// 0–100; none when nothing was scored, as for a request answered here.
+    pub score: Option<u8>,
+    pub points: Vec<PointRecord>,
+    /// In words, in the order the steps added them.
+    pub reasons: Vec<String>,
+    /// Model refs (`backend:model`), the first choice first.
+    pub candidates: Vec<String>,
+}
+
+/// One signal's part of the score.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PointRecord {
+    pub signal: String,
+    pub points: f32,
+    pub why: String,
+}
+
+/// One try at one backend.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AttemptRecord {
+    pub backend: String,
+    pub model: String,
+    /// HTTP status of the backend; none when it gave none.
+    pub status: Option<u16>,
+    pub error: Option<String>,
+    pub duration_ms: u64,
+}
+
+/// How the request ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Ok,
+    Error,
+    /// The client went away.
+    Cancelled,
+    /// No model was called.
+    AnsweredHere,
+    /// Written by another version of this program.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl Outcome {
+    /// The word it is stored and filtered by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+            Self::AnsweredHere => "answered_here",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Whose machine did the work. Kept beside the role, because a forced model or a fallback can send
+/// a request of any role to either side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    Local,
+    Cloud,
+    /// Answered here, or never sent; also what a value of another version reads as.
+    #[default]
+    #[serde(other)]
+    Nowhere,
+}
+
+impl Place {
+    /// The word it is stored by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Cloud => "cloud",
+            Self::Nowhere => "nowhere",
+        }
+    }
+}
+
+/// Tokens as the backend reported them; zero where it said nothing. As in Anthropic's usage,
+/// `input` does not hold the cached ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UsageRecord {
+    pub input: u64,
+    pub output: u64,
+    pub cache_read: u64,
+    pub cache_write: u64,
+    /// The part of `output` spent on thinking.
+    pub reasoning: u64,
+}
+
+/// One thing a conversion could not carry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DroppedRecord {
+    /// Where it stood in the request, e.g. `messages[3].content[1]`.
+    pub path: String,
+    pub reason: String,
+}
+
+/// What became of the images of one request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageCounts {
+    pub total: u32,
+    /// Described by the vision model for this request.
+    pub described: u32,
+    /// Description known already.
+    pub cached: u32,
+    pub failed: u32,
+}
+
+/// The error the client was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ErrorRecord {
+    pub code: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// Bodies of the request and its answer, already redacted where the settings say so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Bodies {
+    pub request: Option<String>,
+    pub response: Option<String>,
+}
+
+impl Bodies {
+    /// Bytes of text held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let length = |body: &Option<String>| body.as_ref().map_or(0, String::len);
+        length(&self.request) + length(&self.response)
+    }
+
+    /// Whether no byte of either body is here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_record_with_few_fields_still_reads() {
+        let record: Record = serde_json::from_str(r#"{"id":"req_1","at":1700000000123,"status":200}"#).unwrap();
+        assert_eq!(record.id, "req_1");
+        assert_eq!(record.at.as_millisecond(), 1_700_000_000_123);
+        assert_eq!(record.outcome, Outcome::Unknown);
+        assert_eq!(record.bodies, None);
+    }
+
+    #[test]
+    fn a_newer_record_with_unknown_fields_and_words_still_reads() {
+        let record: Record = serde_json::from_str(
+            r#"{"id":"req_2","at":0,"outcome":"teleported","place":"moon","price":{"usd":1},
+                "decision":{"role":"coder","mood":"good"}}"#,
+        )
+        .unwrap();
+        assert_eq!(record.outcome, Outcome::Unknown);
+        assert_eq!(record.place, Place::Nowhere);
+        assert_eq!(record.decision.role, "coder");
+    }
+
+    #[test]
+    fn the_words_of_the_enums_are_the_words_of_their_json() {
+        use Outcome::{AnsweredHere, Cancelled, Error, Ok, Unknown};
+        for outcome in [Ok, Error, Cancelled, AnsweredHere, Unknown] {
+            let json = serde_json::to_value(outcome).unwrap();
+            assert_eq!(json, outcome.as_str());
+        }
+        for place in [Place::Local, Place::Cloud, Place::Nowhere] {
+            assert_eq!(serde_json::to_value(place).unwrap(), place.as_str());
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_from_its_json_as_it_was() {
+        let record = Record {
+            id: "req_3".into(),
+            at: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
+            outcome: Outcome::AnsweredHere,
+            decision: DecisionRecord {
+                score: Some(40),
+                points: vec![PointRecord { signal: "tokens".into(), points: 12.5, why: "9,000 tokens".into() }],
+                ..DecisionRecord::default()
+            },
+            bodies: Some(Bodies { request: Some("{}".into()), response: None }),
+            ..Record::default()
+        };
+        let json = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+        assert!(!serde_json::to_string(&record.without_bodies()).unwrap().contains("bodies"));
+    }
+}

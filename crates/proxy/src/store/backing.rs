@@ -1,0 +1,148 @@
+//! What the store asks of a database, and the types it asks with.
+//!
+//! One implementation exists (`sqlite`). The trait is blocking and owned by one thread, so that a
+//! server's database client can stand in its place.
+
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Result,
+    image::{ImageFilter, ImageKey, ImageRow, ImageTotals},
+};
+use crate::record::{Outcome, Place, Record};
+
+/// Writes that wait for their transaction.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub records: Vec<Arc<Record>>,
+    /// Images that were used once more, and when.
+    pub touched: Vec<(ImageKey, Timestamp)>,
+}
+
+impl Batch {
+    pub(super) fn len(&self) -> usize {
+        self.records.len() + self.touched.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One database, used by one thread.
+pub trait Backing: Send {
+    /// Writes all of the batch or nothing of it. A record of a known id replaces the old one.
+    fn write(&mut self, batch: &Batch) -> Result<()>;
+    /// Newest first, without bodies. Rows that cannot be read are left out.
+    fn records(&mut self, filter: &RecordFilter) -> Result<Vec<Record>>;
+    /// With bodies, where they were kept.
+    fn record(&mut self, id: &str) -> Result<Option<Record>>;
+    /// The newest scored requests, newest first.
+    fn recent_scores(&mut self, limit: usize) -> Result<Vec<RecentScore>>;
+    /// Deletes at most `limit` of the records older than `before`, the oldest first; how many.
+    fn prune(&mut self, before: Timestamp, limit: usize) -> Result<usize>;
+    fn stats(&mut self, span: Range<Timestamp>) -> Result<Stats>;
+
+    /// With `model`, only that model's description or one the user wrote.
+    fn image(&mut self, key: &ImageKey, model: Option<&str>) -> Result<Option<ImageRow>>;
+    /// Replaces a row of the same key, hits excepted.
+    fn put_image(&mut self, row: &ImageRow) -> Result<()>;
+    /// Most recently used first.
+    fn images(&mut self, filter: &ImageFilter) -> Result<Vec<ImageRow>>;
+    fn image_totals(&mut self) -> Result<ImageTotals>;
+    /// Whether there was such a row.
+    fn update_image(&mut self, key: &ImageKey, description: &str) -> Result<bool>;
+    /// All descriptions of one image, or of all; how many rows went.
+    fn delete_images(&mut self, sha256: Option<&str>) -> Result<usize>;
+
+    fn fact(&mut self, key: &str) -> Result<Option<String>>;
+    /// `None` forgets the key.
+    fn set_fact(&mut self, key: &str, value: Option<&str>) -> Result<()>;
+    /// All facts whose key starts with `prefix`.
+    fn facts(&mut self, prefix: &str) -> Result<BTreeMap<String, String>>;
+
+    /// Called when an error says that the database is damaged: go on with a new one.
+    fn replace_damaged(&mut self) -> Result<()>;
+    /// Called once, after the last write.
+    fn finish(&mut self) -> Result<()>;
+}
+
+/// Which records are wanted; empty means the newest of all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RecordFilter {
+    /// At most so many; 100 when not given.
+    pub limit: Option<usize>,
+    /// Only what is older than this one, to turn pages.
+    pub before: Option<Cursor>,
+    pub backend: Option<String>,
+    pub role: Option<String>,
+    pub outcome: Option<Outcome>,
+    /// Words that must all occur, in any case, in the record's ids, models, reasons or error.
+    pub text: Option<String>,
+}
+
+/// A place in the list of records. Holds the id too: several records can share a millisecond.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Milliseconds since 1970.
+    pub at: i64,
+    pub id: String,
+}
+
+impl From<&Record> for Cursor {
+    fn from(record: &Record) -> Self {
+        Self { at: record.at.as_millisecond(), id: record.id.clone() }
+    }
+}
+
+/// What the threshold's what-if needs of one past request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentScore {
+    pub id: String,
+    /// 0–100.
+    pub score: u8,
+    pub kind: String,
+    pub role: String,
+    pub place: Place,
+    pub estimated_input_tokens: u64,
+}
+
+/// Sums over a span of time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stats {
+    pub requests: u64,
+    pub ok: u64,
+    pub errors: u64,
+    pub cancelled: u64,
+    pub answered_here: u64,
+    /// Requests that went to another candidate than the first.
+    pub fallbacks: u64,
+    pub local: PlaceStats,
+    pub cloud: PlaceStats,
+}
+
+impl Stats {
+    /// The part of model calls that stayed on the user's machine, 0–1; none when there were none.
+    #[must_use]
+    pub fn local_share(&self) -> Option<f64> {
+        let calls = self.local.requests + self.cloud.requests;
+        (calls > 0).then(|| self.local.requests as f64 / calls as f64)
+    }
+}
+
+/// One side's part of `Stats`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PlaceStats {
+    pub requests: u64,
+    pub input: u64,
+    pub output: u64,
+    pub cache_read: u64,
+    pub cache_write: u64,
+    pub reasoning: u64,
+}

@@ -1,0 +1,271 @@
+//! The tables of records and bodies.
+
+use std::{borrow::Cow, ops::Range};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use tracing::warn;
+
+use super::{count, limit, to, uncount};
+use crate::{
+    record::{Bodies, Outcome, Place, Record},
+    store::{
+        Error, Result,
+        backing::{PlaceStats, RecentScore, RecordFilter, Stats},
+    },
+};
+
+/// Free pages given back to the disk per pruning step: 4 MB, so that a step stays short.
+const GIVE_BACK: &str = "PRAGMA incremental_vacuum(1000)";
+
+pub(super) fn insert(conn: &Connection, record: &Record) -> Result<()> {
+    insert_row(conn, record, &encode(record)?).map_err(to("write a record"))?;
+    match &record.bodies {
+        Some(bodies) => insert_bodies(conn, &record.id, bodies).map_err(to("write bodies")),
+        None => Ok(()),
+    }
+}
+
+// REPLACE, not an upsert: it takes the old row's bodies with it.
+fn insert_row(conn: &Connection, record: &Record, data: &str) -> rusqlite::Result<()> {
+    let usage = &record.usage;
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO records (id, at, backend, kind, role, place, outcome, score,
+             fell_back, estimated, input, output, cache_read, cache_write, reasoning, search, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+    )?
+    .execute(params![
+        record.id,
+        record.at.as_millisecond(),
+        record.backend,
+        record.decision.kind,
+        record.decision.role,
+        record.place.as_str(),
+        record.outcome.as_str(),
+        record.decision.score,
+        record.fallback.is_some(),
+        count(record.estimated_input_tokens),
+        count(usage.input),
+        count(usage.output),
+        count(usage.cache_read),
+        count(usage.cache_write),
+        count(usage.reasoning),
+        search_text(record),
+        data,
+    ])
+    .map(drop)
+}
+
+fn insert_bodies(conn: &Connection, id: &str, bodies: &Bodies) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT INTO bodies (record_id, request, response) VALUES (?1, ?2, ?3)")?
+        .execute(params![id, bodies.request, bodies.response])
+        .map(drop)
+}
+
+fn encode(record: &Record) -> Result<String> {
+    let bare = match &record.bodies {
+        Some(_) => Cow::Owned(record.without_bodies()),
+        None => Cow::Borrowed(record),
+    };
+    serde_json::to_string(&bare).map_err(|source| Error::Json { id: record.id.clone(), source })
+}
+
+/// What a user would type to find this request again. Lowered here and not by SQLite, which
+/// lowers ASCII only.
+fn search_text(record: &Record) -> String {
+    let error = record.error.as_ref();
+    let named = [
+        Some(record.id.as_str()),
+        Some(record.path.as_str()),
+        Some(record.requested_model.as_str()),
+        record.client.as_deref(),
+        record.session.as_deref(),
+        record.agent.as_deref(),
+        record.backend.as_deref(),
+        record.model.as_deref(),
+        record.fallback.as_deref(),
+        error.map(|error| error.code.as_str()),
+        error.map(|error| error.message.as_str()),
+    ];
+    let reasons = record.decision.reasons.iter().map(String::as_str);
+    let text: Vec<&str> = named.into_iter().flatten().chain(reasons).collect();
+    text.join("\n").to_lowercase()
+}
+
+pub(super) fn list(conn: &Connection, filter: &RecordFilter) -> Result<Vec<Record>> {
+    let rows = list_rows(conn, filter).map_err(to("list records"))?;
+    Ok(rows.into_iter().filter_map(readable).collect())
+}
+
+fn list_rows(conn: &Connection, filter: &RecordFilter) -> rusqlite::Result<Vec<(String, String)>> {
+    let words = filter.text.as_deref().unwrap_or_default().to_lowercase();
+    let words = serde_json::Value::from_iter(words.split_whitespace()).to_string();
+    let before = filter.before.as_ref();
+    conn.prepare_cached(
+        "SELECT id, data FROM records
+         WHERE (at, id) < (?1, ?2)
+           AND (?3 IS NULL OR backend = ?3)
+           AND (?4 IS NULL OR role = ?4)
+           AND (?5 IS NULL OR outcome = ?5)
+           AND NOT EXISTS (SELECT 1 FROM json_each(?6) WHERE instr(search, value) = 0)
+         ORDER BY at DESC, id DESC LIMIT ?7",
+    )?
+    .query_map(
+        params![
+            before.map_or(i64::MAX, |cursor| cursor.at),
+            before.map_or("", |cursor| cursor.id.as_str()),
+            filter.backend,
+            filter.role,
+            filter.outcome.map(Outcome::as_str),
+            words,
+            limit(filter.limit),
+        ],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?
+    .collect()
+}
+
+/// One bad row must not hide the others.
+fn readable((id, data): (String, String)) -> Option<Record> {
+    decode(&id, &data).inspect_err(|error| warn!(%id, %error, "a stored record cannot be read")).ok()
+}
+
+fn decode(id: &str, data: &str) -> Result<Record> {
+    serde_json::from_str(data).map_err(|source| Error::Json { id: id.to_owned(), source })
+}
+
+pub(super) fn get(conn: &Connection, id: &str) -> Result<Option<Record>> {
+    let row = get_row(conn, id).map_err(to("read a record"))?;
+    row.map(|(data, bodies)| {
+        let record = decode(id, &data)?;
+        Ok(Record { bodies, ..record })
+    })
+    .transpose()
+}
+
+fn get_row(conn: &Connection, id: &str) -> rusqlite::Result<Option<(String, Option<Bodies>)>> {
+    conn.prepare_cached(
+        "SELECT data, record_id IS NOT NULL, request, response
+         FROM records LEFT JOIN bodies ON record_id = id WHERE id = ?1",
+    )?
+    .query_row([id], |row| {
+        let bodies = Bodies { request: row.get(2)?, response: row.get(3)? };
+        Ok((row.get(0)?, row.get::<_, bool>(1)?.then_some(bodies)))
+    })
+    .optional()
+}
+
+pub(super) fn recent_scores(conn: &Connection, most: usize) -> Result<Vec<RecentScore>> {
+    let select = || {
+        conn.prepare_cached(
+            "SELECT id, score, kind, role, place, estimated FROM records
+             WHERE score IS NOT NULL ORDER BY at DESC, id DESC LIMIT ?1",
+        )?
+        .query_map([limit(Some(most))], |row| {
+            Ok(RecentScore {
+                id: row.get(0)?,
+                score: row.get(1)?,
+                kind: row.get(2)?,
+                role: row.get(3)?,
+                place: place(row.get_ref(4)?.as_str()?),
+                estimated_input_tokens: uncount(row.get(5)?),
+            })
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()
+    };
+    select().map_err(to("read recent scores"))
+}
+
+fn place(word: &str) -> Place {
+    [Place::Local, Place::Cloud].into_iter().find(|place| place.as_str() == word).unwrap_or_default()
+}
+
+pub(super) fn prune(conn: &Connection, before: Timestamp, most: usize) -> Result<usize> {
+    let delete = || {
+        let rows = conn
+            .prepare_cached(
+                "DELETE FROM records WHERE id IN
+                 (SELECT id FROM records WHERE at < ?1 ORDER BY at LIMIT ?2)",
+            )?
+            .execute(params![before.as_millisecond(), limit(Some(most))])?;
+        if rows > 0 {
+            give_back_pages(conn)?;
+        }
+        Ok(rows)
+    };
+    delete().map_err(to("prune records"))
+}
+
+// Stepped to its end by hand: every step frees one page, and `execute_batch` takes one step.
+fn give_back_pages(conn: &Connection) -> rusqlite::Result<()> {
+    let mut vacuum = conn.prepare_cached(GIVE_BACK)?;
+    let mut steps = vacuum.query([])?;
+    while steps.next()?.is_some() {}
+    Ok(())
+}
+
+pub(super) fn stats(conn: &Connection, span: &Range<Timestamp>) -> Result<Stats> {
+    let mut stats = Stats::default();
+    let groups = stats_groups(conn, span).map_err(to("sum up records"))?;
+    for group in &groups {
+        add(&mut stats, group);
+    }
+    Ok(stats)
+}
+
+/// The sums of one place and outcome.
+struct Group {
+    place: Place,
+    outcome: String,
+    fallbacks: u64,
+    sums: PlaceStats,
+}
+
+fn stats_groups(conn: &Connection, span: &Range<Timestamp>) -> rusqlite::Result<Vec<Group>> {
+    conn.prepare_cached(
+        "SELECT place, outcome, sum(fell_back), count(*), sum(input), sum(output),
+                sum(cache_read), sum(cache_write), sum(reasoning)
+         FROM records WHERE at >= ?1 AND at < ?2 GROUP BY place, outcome",
+    )?
+    .query_map([span.start.as_millisecond(), span.end.as_millisecond()], |row| {
+        let sum = |column| row.get(column).map(uncount);
+        Ok(Group {
+            place: place(row.get_ref(0)?.as_str()?),
+            outcome: row.get(1)?,
+            fallbacks: sum(2)?,
+            sums: PlaceStats {
+                requests: sum(3)?,
+                input: sum(4)?,
+                output: sum(5)?,
+                cache_read: sum(6)?,
+                cache_write: sum(7)?,
+                reasoning: sum(8)?,
+            },
+        })
+    })?
+    .collect()
+}
+
+fn add(stats: &mut Stats, group: &Group) {
+    let requests = group.sums.requests;
+    stats.requests += requests;
+    stats.fallbacks += group.fallbacks;
+    match group.outcome.as_str() {
+        "ok" => stats.ok += requests,
+        "error" => stats.errors += requests,
+        "cancelled" => stats.cancelled += requests,
+        "answered_here" => stats.answered_here += requests,
+        _ => {}
+    }
+    let side = match group.place {
+        Place::Local => &mut stats.local,
+        Place::Cloud => &mut stats.cloud,
+        Place::Nowhere => return,
+    };
+    side.requests += requests;
+    side.input += group.sums.input;
+    side.output += group.sums.output;
+    side.cache_read += group.sums.cache_read;
+    side.cache_write += group.sums.cache_write;
+    side.reasoning += group.sums.reasoning;
+}
