@@ -14,5 +14,6 @@ pub mod protocol;
 pub mod schema;
 pub mod sse;
 pub mod text;
+pub mod tokens;
 
 pub use protocol::{Dialect, Protocol};

@@ -10,6 +10,9 @@ use crate::text::Text;
 use crate::{Dialect, Protocol, ids};
 
 mod turns;
+mod writer;
+
+pub(super) use writer::Writer;
 
 /// Output limit where the client gave none, in tokens; Anthropic insists on one.
 const DEFAULT_MAX_TOKENS: u64 = 8192;
@@ -355,6 +358,5 @@ fn whole_usage(usage: &Usage, out: &mut Writer) {
     out.close();
 }
 
-pub(super) use writer::Writer;
-
-mod writer;
+#[cfg(test)]
+mod tests;

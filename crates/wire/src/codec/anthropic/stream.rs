@@ -5,3 +5,6 @@ mod encode;
 
 pub use decode::Decoder;
 pub use encode::Encoder;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! An estimate of tokens without a tokenizer: bytes are counted by class and weighed. It runs on every request, so it
+//! must read a megabyte in a fraction of a millisecond.
+//!
+//! The weights are a least-squares fit against the `o200k_base` vocabulary over 1,200 pieces of Rust, Python,
+//! JavaScript, JSON and Markdown: the mean of each kind is within 4 %, nine of ten pieces within 20 %. Models differ
+//! by more than that, so callers calibrate it per model from reported usage (protocols J).
+
+use crate::hub::{Block, BlockKind, Content, Request, Tool};
+use crate::json::Json;
+use crate::text::Text;
+
+mod picture;
+
+pub use picture::{image_size, image_tokens};
+
+/// What the chat template adds to a message.
+const PER_MESSAGE: u64 = 4;
+/// What the template adds to a call or a result: markers and names.
+const PER_CALL: u64 = 8;
+/// Bytes of base64 that make a token's worth of a PDF: a page is some 50 KB and 2,000 tokens.
+const PDF_BYTES_PER_TOKEN: usize = 25;
+
+/// Tokens of the whole prompt: system, tools, messages, images.
+#[must_use]
+pub fn estimate(request: &Request<'_>) -> u64 {
+    let messages = request.messages.iter().map(|message| PER_MESSAGE + content(&message.content));
+    let tools = request.tools.iter().map(tool);
+    content(&request.system) + tools.sum::<u64>() + messages.sum::<u64>()
+}
+
+/// Tokens of a text, plain or in the escaped form of JSON.
+#[must_use]
+pub fn estimate_text(text: &str) -> u64 {
+    Classes::count(text.as_bytes()).tokens()
+}
+
+fn content(content: &Content<'_>) -> u64 {
+    match content {
+        Content::Text(text) => of(text),
+        Content::Blocks(blocks) => blocks.iter().map(block).sum(),
+    }
+}
+
+fn of(text: &Text<'_>) -> u64 {
+    estimate_text(text.as_escaped())
+}
+
+fn block(block: &Block<'_>) -> u64 {
+    match &block.kind {
+        BlockKind::Text { text } => of(text),
+        BlockKind::Image { source } => image_tokens(source),
+        BlockKind::Document { source, title } => document(source) + title.as_ref().map_or(0, of),
+        BlockKind::Thinking { thinking, .. } => of(thinking),
+        BlockKind::RedactedThinking { data } => data.as_escaped().len() as u64 / 6,
+        BlockKind::ToolUse { name, input, .. } => PER_CALL + of(name) + estimate_text(input.as_str()),
+        BlockKind::ToolResult { content: said, .. } => PER_CALL + content(said),
+        BlockKind::Other { json, .. } => estimate_text(json.as_str()),
+    }
+}
+
+fn document(source: &Json<'_>) -> u64 {
+    let json = source.as_str().as_bytes();
+    let rim = 200.min(json.len());
+    let is_pdf = |part: &[u8]| memchr::memmem::find(part, b"application/pdf").is_some();
+    if is_pdf(&json[..rim]) || is_pdf(&json[json.len() - rim..]) {
+        return (json.len() / PDF_BYTES_PER_TOKEN) as u64;
+    }
+    estimate_text(source.as_str())
+}
+
+fn tool(tool: &Tool<'_>) -> u64 {
+    if let Some(raw) = tool.raw {
+        return estimate_text(raw);
+    }
+    let schema = tool.input_schema.as_ref().map_or(0, |schema| estimate_text(schema.as_str()));
+    PER_CALL + of(&tool.name) + tool.description.as_ref().map_or(0, of) + schema
+}
+
+/// How many bytes there are of each class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Classes {
+    letters: u64,
+    /// Letters behind something that is none: words.
+    words: u64,
+    digits: u64,
+    /// Bytes of characters beyond ASCII.
+    wide: u64,
+    /// Punctuation but the backslash.
+    marks: u64,
+    /// Punctuation behind something else.
+    mark_runs: u64,
+    /// Backslashes: in JSON mostly half of a line break.
+    slashes: u64,
+}
+
+impl Classes {
+    /// Blocks short enough for counters of one byte, a multiple of every vector length.
+    const BLOCK: usize = 192;
+
+    fn count(bytes: &[u8]) -> Self {
+        let mut all = Self::default();
+        let Some((first, rest)) = bytes.split_first() else { return all };
+        all.add(std::slice::from_ref(first), b" ");
+        for (now, before) in rest.chunks(Self::BLOCK).zip(bytes.chunks(Self::BLOCK)) {
+            all.add(now, before);
+        }
+        all
+    }
+
+    /// Counts a block; `before` holds the byte before each one. The counters are bytes, so that a vector holds many.
+    fn add(&mut self, now: &[u8], before: &[u8]) {
+        let (mut letters, mut words, mut digits, mut wide) = (0u8, 0u8, 0u8, 0u8);
+        let (mut marks, mut runs, mut slashes) = (0u8, 0u8, 0u8);
+        for (now, before) in now.iter().zip(before) {
+            letters += u8::from(is_letter(*now));
+            words += u8::from(is_letter(*now) & !is_letter(*before));
+            digits += u8::from(is_digit(*now));
+            wide += u8::from(*now >= 0x80);
+            marks += u8::from(is_mark(*now));
+            runs += u8::from(is_mark(*now) & !is_mark(*before));
+            slashes += u8::from(*now == b'\\');
+        }
+        self.letters += u64::from(letters);
+        self.words += u64::from(words);
+        self.digits += u64::from(digits);
+        self.wide += u64::from(wide);
+        self.marks += u64::from(marks);
+        self.mark_runs += u64::from(runs);
+        self.slashes += u64::from(slashes);
+    }
+
+    /// Weights in 1/1024 token. `wide` is set by hand: three bytes of Chinese or Japanese are 0.75 tokens.
+    const fn tokens(self) -> u64 {
+        let sum = self.letters * 140
+            + self.words * 504
+            + self.digits * 855
+            + self.wide * 256
+            + self.marks * 276
+            + self.mark_runs * 348
+            + self.slashes * 241;
+        sum.div_ceil(1024)
+    }
+}
+
+const fn is_letter(byte: u8) -> bool {
+    (byte | 0x20).wrapping_sub(b'a') < 26
+}
+
+const fn is_digit(byte: u8) -> bool {
+    byte.wrapping_sub(b'0') < 10
+}
+
+const fn is_mark(byte: u8) -> bool {
+    (byte.wrapping_sub(0x21) < 0x5e) & !is_letter(byte) & !is_digit(byte) & (byte != b'\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codec::anthropic::decode;
+
+    #[test]
+    fn known_texts_are_estimated_near_what_the_tokenizer_gives() {
+        // Counts of `o200k_base`.
+        for (text, tokens) in [
+            ("", 0),
+            ("The quick brown fox jumps over the lazy dog near the old stone bridge.", 15),
+            ("fn main() {\n    let total: u64 = values.iter().map(|v| v.len() as u64).sum();\n}", 28),
+            (r#"{"name":"Read","input":{"file_path":"/srv/garden/plan.md","limit":200}}"#, 22),
+            ("庭の左の壁には熊手と鋤が掛かっています。", 16),
+        ] {
+            let estimate = estimate_text(text);
+            let off = estimate.abs_diff(tokens);
+            assert!(off * 10 <= tokens * 4, "{text:?}: {estimate} for {tokens}");
+        }
+    }
+
+    #[test]
+    fn all_parts_of_a_request_are_counted() {
+        let body = include_str!("../tests/fixtures/anthropic_session.json");
+        let whole = estimate(&decode::request(body).unwrap());
+        assert!((1800..2400).contains(&whole), "{whole}"); // 1,600 of them for the image of unknown size
+        let mut request = decode::request(body).unwrap();
+        request.tools.clear();
+        assert!(estimate(&request) + 60 < whole);
+        request.system = Content::default();
+        request.messages.clear();
+        assert_eq!(estimate(&request), 0);
+    }
+
+    #[test]
+    fn a_pdf_is_counted_by_its_pages_not_by_its_letters() {
+        let body = format!(
+            r#"{{"model":"m","max_tokens":1,"messages":[{{"role":"user","content":[{{"type":"document","source":
+            {{"type":"base64","media_type":"application/pdf","data":"{}"}}}}]}}]}}"#,
+            "JVBERi0x".repeat(12_500)
+        );
+        let tokens = estimate(&decode::request(&body).unwrap());
+        assert!((4000..4100).contains(&tokens), "{tokens}");
+    }
+
+    proptest! {
+        #[test]
+        fn counting_in_blocks_gives_what_counting_one_by_one_gives(text in "[a-zA-Z0-9 .,\\\\\"ä庭]{0,700}") {
+            let bytes = text.as_bytes();
+            let mut one_by_one = Classes::default();
+            for at in 0..bytes.len() {
+                let before = at.checked_sub(1).map_or(b' ', |n| bytes[n]);
+                one_by_one.add(&bytes[at..=at], &[before]);
+            }
+            prop_assert_eq!(Classes::count(bytes), one_by_one);
+        }
+    }
+}
