@@ -7,3 +7,6 @@ pub mod claude;
 pub mod client;
 pub mod python;
 pub mod scripted;
+pub mod stand;
+
+pub use stand::{Opened, Reply, Stand};

@@ -1,4 +1,41 @@
-//! The engine: server, guard, pipeline, backends, relay, images, store, records
+//! The engine: server, guard, pipeline, backends, relay, images, store, records.
+//!
+//! Read [`pipeline`] first: it is the way of a request. [`world::World`] is what a request is decided from,
+//! [`engine::Engine`] what all requests share. No window, no terminal and no command line is assumed here.
 
+mod answers;
+mod attempt;
+mod backend;
+mod call;
+mod control;
+pub mod engine;
+pub mod events;
+mod fault;
+mod guard;
+mod images;
+mod inbound;
+mod journal;
+mod line;
+pub mod metrics;
+mod outlet;
+pub mod pages;
+mod pipeline;
+mod plan;
+pub mod probe;
 pub mod record;
+mod relay;
+pub mod routes;
+mod send;
+pub mod server;
 pub mod store;
+pub mod thumbnail;
+mod tls;
+mod turns;
+pub mod watch;
+pub mod world;
+
+pub use backend::Backend;
+pub use engine::{Engine, Parts, Rpc};
+pub use events::{Events, LiveEvent};
+pub use fault::Fault;
+pub use server::ListenError;

@@ -1,1 +1,23 @@
-//! Routing as pure functions: signals, score, decision, policy
+//! Routing as pure functions: signals, score, decision, policy.
+//!
+//! Nothing here calls a model, reads a clock or logs. [`turn::read`] looks at a request, [`score`] gives points,
+//! [`decide::decide`] chooses.
+
+pub mod decide;
+mod human_text;
+mod lexicon;
+mod model_ref;
+mod policy;
+pub mod score;
+pub mod signals;
+mod target;
+pub mod turn;
+mod words;
+
+pub use decide::{Candidate, Decision, Earlier, Forced, Question, Refusal, decide};
+pub use human_text::strip_reminders;
+pub use model_ref::{ModelRef, ModelRefError};
+pub use policy::{Catalog, Health, Mode, ModelFacts, Policy, RoleName, VisionMode};
+pub use score::{Score, Weights};
+pub use target::{Target, TargetError};
+pub use turn::{Kind, Turn};

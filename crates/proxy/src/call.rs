@@ -1,0 +1,54 @@
+//! One request of a client, as the server hands it to the pipeline.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use branchline_wire::Protocol;
+use bytes::Bytes;
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use crate::world::World;
+
+/// One request with everything it needs to the end: settings that change meanwhile do not touch it.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) id: String,
+    pub(crate) protocol: Protocol,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) world: Arc<World>,
+    pub(crate) at: Timestamp,
+    pub(crate) started: Instant,
+}
+
+impl Call {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Subagents name themselves (protocols B.2), older ones in the attribution line only.
+    pub(crate) fn subagent(&self) -> Option<&str> {
+        self.header("x-claude-code-agent-id")
+    }
+
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.header("x-claude-code-session-id").or_else(|| self.header("session-id"))
+    }
+
+    pub(crate) fn ping_interval(&self) -> Duration {
+        Duration::from_millis(self.world.settings.server.ping_interval_ms.max(100))
+    }
+
+    pub(crate) fn early_headers(&self) -> Duration {
+        Duration::from_millis(self.world.settings.server.early_headers_ms)
+    }
+}
+
+/// `req_` and 20 characters.
+pub(crate) fn new_id() -> String {
+    let letters = std::iter::repeat_with(fastrand::alphanumeric).take(20);
+    "req_".chars().chain(letters).collect()
+}

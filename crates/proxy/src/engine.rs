@@ -1,0 +1,223 @@
+//! The engine: what all requests share, and its start and stop.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use branchline_settings::{KeyStore, Paths, Settings, Tokens};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::Backend;
+use crate::events::{Events, LiveEvent};
+use crate::images::Images;
+use crate::metrics::Running;
+use crate::probe::{Found, Prober};
+use crate::store::Store;
+use crate::turns::Turns;
+use crate::world::World;
+
+/// Answers `POST /api/rpc`: name and request in, answer or `{code, message, hint}` out.
+pub type Rpc = Arc<dyn Fn(Arc<Engine>, String, Value) -> BoxFuture<'static, Result<Value, Value>> + Send + Sync>;
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where settings and data live.
+    pub paths: Paths,
+    /// The settings to begin with.
+    pub settings: Settings,
+    /// The keys.
+    pub keys: Arc<KeyStore>,
+    /// Tokens of the clients and of the control interface.
+    pub tokens: Tokens,
+    /// Records and descriptions.
+    pub store: Store,
+}
+
+/// What all requests share.
+pub struct Engine {
+    /// Where settings and data live.
+    pub paths: Paths,
+    /// Tokens of the clients and of the control interface.
+    pub tokens: Tokens,
+    /// The keys.
+    pub keys: Arc<KeyStore>,
+    /// Records, descriptions, learned facts.
+    pub store: Store,
+    /// What happens, as it happens.
+    pub events: Events,
+    /// Requests that run, counters.
+    pub running: Running,
+    /// When the engine started.
+    pub started_at: Timestamp,
+    pub(crate) turns: Turns,
+    pub(crate) images: Images,
+    pub(crate) prober: Prober,
+    pub(crate) tracker: TaskTracker,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) rpc: OnceLock<Rpc>,
+    address: OnceLock<SocketAddr>,
+    world: ArcSwap<World>,
+    /// Guards changes of the world; never held across an await.
+    changing: Mutex<()>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Makes an engine that does not listen yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let settings = Arc::new(parts.settings);
+        let backends = make_backends(&settings, &parts.keys);
+        let world = World::new(settings, backends, BTreeMap::new(), BTreeMap::new());
+        Arc::new(Self {
+            paths: parts.paths,
+            tokens: parts.tokens,
+            keys: parts.keys,
+            store: parts.store,
+            events: Events::default(),
+            running: Running::default(),
+            started_at: Timestamp::now(),
+            turns: Turns::default(),
+            images: Images::default(),
+            prober: Prober::default(),
+            tracker: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            rpc: OnceLock::new(),
+            address: OnceLock::new(),
+            world: ArcSwap::from_pointee(world),
+            changing: Mutex::new(()),
+        })
+    }
+
+    /// Takes the answering side of `POST /api/rpc`. The first one stays.
+    pub fn answer_rpc(&self, rpc: Rpc) {
+        let _ = self.rpc.set(rpc);
+    }
+
+    /// The world as it is now.
+    #[must_use]
+    pub fn world(&self) -> Arc<World> {
+        self.world.load_full()
+    }
+
+    /// Where the engine listens, once it does.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
+    }
+
+    pub(crate) fn listens_on(&self, address: SocketAddr) {
+        let _ = self.address.set(address);
+    }
+
+    /// Puts new settings in force. Requests that run keep the old ones.
+    pub fn apply(&self, settings: Settings) {
+        let settings = Arc::new(settings);
+        let backends = make_backends(&settings, &self.keys);
+        self.change(|old| {
+            let known = |name: &String| backends.contains_key(name);
+            let found = old.found.iter().filter(|(name, _)| known(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
+            let down = old.down.iter().filter(|(name, _)| known(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
+            World::new(settings, backends.clone(), found, down)
+        });
+        self.events.tell(LiveEvent::SettingsChanged { problems: Vec::new() });
+    }
+
+    /// Makes the world anew with the same settings, for keys that were set, changed or removed.
+    pub fn keys_changed(&self) {
+        let settings = Arc::clone(&self.world().settings);
+        let backends = make_backends(&settings, &self.keys);
+        self.change(|old| World::new(settings, backends, old.found.clone(), old.down.clone()));
+    }
+
+    /// The policy depends on which keys there are, which nobody knows before they were looked up.
+    pub(crate) fn keys_known(&self) {
+        self.change(|old| {
+            World::new(Arc::clone(&old.settings), old.backends.clone(), old.found.clone(), old.down.clone())
+        });
+    }
+
+    pub(crate) fn backend_found(&self, name: &str, found: Found) {
+        let world = self.world();
+        let was_down = world.down.contains_key(name);
+        if !was_down && world.found.get(name).is_some_and(|known| known.models == found.models && known.protocol == found.protocol) {
+            return;
+        }
+        self.change(|old| {
+            let (mut all, mut down) = (old.found.clone(), old.down.clone());
+            all.insert(name.to_owned(), found);
+            down.remove(name);
+            World::new(Arc::clone(&old.settings), old.backends.clone(), all, down)
+        });
+        if was_down {
+            tracing::info!(backend = name, "the backend is back");
+            self.events.tell(LiveEvent::BackendUp { backend: name.to_owned() });
+        }
+    }
+
+    /// A backend did not answer. `known` says whether it ever did: a server that was never there is no news.
+    pub(crate) fn backend_down(&self, name: &str, reason: &str) {
+        let world = self.world();
+        let known = world.found.contains_key(name) || world.backends.get(name).is_some_and(|b| !b.resolved.local);
+        if world.down.contains_key(name) || !world.backends.contains_key(name) {
+            return;
+        }
+        self.change(|old| {
+            let mut down = old.down.clone();
+            down.insert(name.to_owned(), reason.to_owned());
+            World::new(Arc::clone(&old.settings), old.backends.clone(), old.found.clone(), down)
+        });
+        if known {
+            tracing::warn!(backend = name, reason, "the backend is offline");
+            self.events.tell(LiveEvent::BackendDown { backend: name.to_owned(), reason: reason.to_owned() });
+        }
+    }
+
+    /// A backend answered a request: whatever was thought of it, it is up.
+    pub(crate) fn backend_answers(&self, name: &str) {
+        if !self.world().down.contains_key(name) {
+            return;
+        }
+        self.change(|old| {
+            let mut down = old.down.clone();
+            down.remove(name);
+            World::new(Arc::clone(&old.settings), old.backends.clone(), old.found.clone(), down)
+        });
+        self.events.tell(LiveEvent::BackendUp { backend: name.to_owned() });
+    }
+
+    fn change(&self, make: impl FnOnce(&World) -> World) {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = make(&self.world.load());
+        self.world.store(Arc::new(next));
+    }
+
+    /// Lets running requests finish for up to `grace`, then ends. Gives how many were cut off.
+    pub async fn stop(&self, grace: Duration) -> u64 {
+        self.stopping.cancel();
+        self.tracker.close();
+        let finished = tokio::time::timeout(grace, self.tracker.wait()).await;
+        let cut_off = if finished.is_err() { self.running.now() } else { 0 };
+        if let Err(error) = self.store.close().await {
+            tracing::warn!(%error, "the last records could not be written");
+        }
+        cut_off
+    }
+}
+
+fn make_backends(settings: &Settings, keys: &Arc<KeyStore>) -> BTreeMap<String, Arc<Backend>> {
+    let resolved = settings.resolved_backends().into_iter();
+    resolved.map(|one| (one.name.clone(), Arc::new(Backend::new(one, Arc::clone(keys))))).collect()
+}

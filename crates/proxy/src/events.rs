@@ -1,0 +1,90 @@
+//! What happens, as it happens: for the tray, the window, the command line.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+use crate::record::Record;
+
+/// How many events a slow listener may lag behind before it loses some.
+const CAPACITY: usize = 256;
+
+/// Something worth showing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum LiveEvent {
+    /// A request was decided and is on its way.
+    RequestStarted {
+        /// Its record so far.
+        record: Box<Record>,
+    },
+    /// A request is over.
+    RequestFinished {
+        /// Its record.
+        record: Box<Record>,
+    },
+    /// A backend stopped answering.
+    BackendDown {
+        /// Its name.
+        backend: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A backend answers again.
+    BackendUp {
+        /// Its name.
+        backend: String,
+    },
+    /// A request was answered by another side than the first choice.
+    Fallback {
+        /// The request.
+        request: String,
+        /// Who answered.
+        model: String,
+        /// The answer came from the cloud.
+        cloud: bool,
+        /// Why, in words.
+        reason: String,
+    },
+    /// An image was described.
+    ImageDescribed {
+        /// Its hash.
+        sha256: String,
+        /// Who described it.
+        model: String,
+    },
+    /// The settings were read again.
+    SettingsChanged {
+        /// What is wrong with them, if anything; the old ones stay in force then.
+        problems: Vec<String>,
+    },
+}
+
+/// Where events go out.
+#[derive(Clone, Debug)]
+pub struct Events(broadcast::Sender<LiveEvent>);
+
+impl Default for Events {
+    fn default() -> Self {
+        Self(broadcast::channel(CAPACITY).0)
+    }
+}
+
+impl Events {
+    /// Tells everyone who listens; nobody may.
+    pub fn tell(&self, event: LiveEvent) {
+        // An error only says that nobody listens.
+        let _ = self.0.send(event);
+    }
+
+    /// Whether anyone would hear it.
+    #[must_use]
+    pub fn heard(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
+    /// Listens from now on.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<LiveEvent> {
+        self.0.subscribe()
+    }
+}

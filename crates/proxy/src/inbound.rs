@@ -1,0 +1,68 @@
+//! Parsing a request: bytes to the hub and to what a decision needs, once.
+
+use branchline_routing::turn;
+use branchline_routing::{Forced, Kind, Target, Turn};
+use branchline_wire::codec::decode_request;
+use branchline_wire::hub::{FailureKind, Request};
+use branchline_wire::tokens;
+
+use crate::call::Call;
+use crate::fault::Fault;
+use crate::turns::TurnKey;
+
+/// A request that was understood.
+#[derive(Debug)]
+pub(crate) struct Inbound<'a> {
+    pub(crate) request: Request<'a>,
+    pub(crate) turn: Turn,
+    pub(crate) forced: Option<Forced>,
+    pub(crate) asked: Target,
+    pub(crate) tokens: u64,
+    pub(crate) key: TurnKey,
+}
+
+/// Reads the body of `call`.
+///
+/// # Errors
+/// No UTF-8, no JSON, no request of its protocol, a model or route that does not exist.
+pub(crate) fn parse(call: &Call) -> Result<Inbound<'_>, Fault> {
+    let text = std::str::from_utf8(&call.body).map_err(|error| {
+        let message = format!("body: not UTF-8 at byte {}", error.valid_up_to());
+        Fault::new(FailureKind::InvalidRequest, "bad_request", message)
+    })?;
+    let request = decode_request(call.protocol, text)?;
+    let tokens = tokens::estimate(&request);
+    let turn = turn::read(&request, tokens, call.subagent().is_some());
+    let asked = asked(call, &request)?;
+    let forced = forced(call, &turn)?;
+    let conversation = format!("{}/{}", call.session().unwrap_or_default(), call.subagent().unwrap_or_default());
+    let key = TurnKey { conversation, fingerprint: turn.fingerprint };
+    Ok(Inbound { request, turn, forced, asked, tokens, key })
+}
+
+/// What the model id means: an alias of the settings first.
+fn asked(call: &Call, request: &Request<'_>) -> Result<Target, Fault> {
+    let id = request.model.decode();
+    let alias = call.world.settings.aliases.get(id.as_ref()).and_then(|alias| alias.model.as_ref());
+    match alias {
+        Some(model) => Ok(Target::Model(crate::world::model_ref(model))),
+        None => Ok(Target::from_model_id(&id, &call.world.catalog)?),
+    }
+}
+
+fn forced(call: &Call, turn: &Turn) -> Result<Option<Forced>, Fault> {
+    let catalog = &call.world.catalog;
+    if let Some(route) = call.header("x-force-route") {
+        return Ok(Some(Forced { target: Target::from_route(route, catalog)?, by: "header X-Force-Route" }));
+    }
+    // A tag stands in text that may be pasted from anywhere: one that means nothing is just text.
+    let tag = turn.tag.as_deref().and_then(|tag| Target::from_route(tag, catalog).ok());
+    Ok(tag.map(|target| Forced { target, by: "tag in the prompt" }))
+}
+
+impl Inbound<'_> {
+    /// A request whose turn shall not be remembered: it says nothing about the work at hand.
+    pub(crate) fn is_aside(&self) -> bool {
+        matches!(self.turn.kind, Kind::QuotaProbe | Kind::Title | Kind::Suggestion | Kind::Compaction)
+    }
+}

@@ -1,0 +1,139 @@
+//! The record of a request while it runs. However the request ends, its record is written once:
+//! a request whose future is dropped was left by its client.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use branchline_routing::{Candidate, Decision};
+use branchline_wire::hub::{Dropped, Usage};
+
+use crate::call::Call;
+use crate::engine::Engine;
+use crate::events::LiveEvent;
+use crate::fault::Fault;
+use crate::record::{
+    AttemptRecord, DecisionRecord, DroppedRecord, ErrorRecord, Outcome, Place, PointRecord, Record, UsageRecord,
+};
+
+/// Writes one record.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    engine: Arc<Engine>,
+    started: Instant,
+    pub(crate) record: Record,
+}
+
+impl Journal {
+    pub(crate) fn begin(engine: &Arc<Engine>, call: &Call) -> Self {
+        engine.running.begin();
+        let record = Record {
+            id: call.id.clone(),
+            at: call.at,
+            protocol_in: call.protocol.as_str().into(),
+            path: call.path.clone(),
+            client: call.header("user-agent").map(Into::into),
+            session: call.session().map(Into::into),
+            agent: call.subagent().map(Into::into),
+            bytes_in: call.body.len() as u64,
+            outcome: Outcome::Cancelled,
+            ..Record::default()
+        };
+        Self { engine: Arc::clone(engine), started: call.started, record }
+    }
+
+    pub(crate) fn decided(&mut self, decision: &Decision) {
+        let points = decision.score.points.iter().map(|point| PointRecord {
+            signal: point.signal.label().into(),
+            points: point.points,
+            why: point.why.clone(),
+        });
+        self.record.decision = DecisionRecord {
+            kind: kind_word(decision),
+            role: decision.role.as_str().into(),
+            score: (!decision.answer_here).then_some(decision.score.value),
+            points: points.collect(),
+            reasons: decision.reasons.clone(),
+            candidates: decision.candidates.iter().map(|candidate| candidate.model.to_string()).collect(),
+        };
+        if self.engine.events.heard() {
+            self.engine.events.tell(LiveEvent::RequestStarted { record: Box::new(self.record.clone()) });
+        }
+    }
+
+    pub(crate) fn attempt(&mut self, candidate: &Candidate, started: Instant, status: Option<u16>, error: Option<String>) {
+        self.record.attempts.push(AttemptRecord {
+            backend: candidate.model.backend.clone(),
+            model: candidate.model.model.clone(),
+            status,
+            error,
+            duration_ms: millis(started),
+        });
+    }
+
+    pub(crate) fn answered_by(&mut self, candidate: &Candidate, protocol: branchline_wire::Protocol) {
+        self.record.backend = Some(candidate.model.backend.clone());
+        self.record.model = Some(candidate.model.model.clone());
+        self.record.upstream_protocol = Some(protocol.as_str().into());
+        self.record.place = if candidate.local { Place::Local } else { Place::Cloud };
+    }
+
+    pub(crate) fn dropped(&mut self, dropped: &[Dropped]) {
+        self.record.dropped =
+            dropped.iter().map(|d| DroppedRecord { path: d.path.clone(), reason: d.reason.into() }).collect();
+    }
+
+    pub(crate) fn usage(&mut self, usage: &Usage) {
+        self.record.usage = UsageRecord {
+            input: usage.input.unwrap_or(0),
+            output: usage.output.unwrap_or(0),
+            cache_read: usage.cache_read.unwrap_or(0),
+            cache_write: usage.cache_write.unwrap_or(0),
+            reasoning: usage.reasoning.unwrap_or(0),
+        };
+    }
+
+    /// The first byte of the answer itself is on its way.
+    pub(crate) fn first_token(&mut self) {
+        self.record.ttft_ms.get_or_insert(millis(self.started));
+    }
+
+    pub(crate) fn failed(&mut self, fault: &Fault, status: u16) {
+        self.record.status = status;
+        self.record.outcome = Outcome::Error;
+        self.record.error = Some(ErrorRecord {
+            code: fault.code.into(),
+            message: fault.failure.message.clone(),
+            hint: fault.hint.clone(),
+        });
+    }
+
+    pub(crate) fn done(&mut self, outcome: Outcome, status: u16) {
+        self.record.outcome = outcome;
+        self.record.status = status;
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.record.duration_ms = millis(self.started);
+        let record = std::mem::take(&mut self.record);
+        tracing::info!(
+            id = record.id, protocol = record.protocol_in, model = record.requested_model, score = record.decision.score,
+            backend = record.backend, upstream_model = record.model, status = record.status,
+            outcome = record.outcome.as_str(), ms = record.duration_ms, fallback = record.fallback, "request"
+        );
+        self.engine.running.end(&record);
+        if self.engine.events.heard() {
+            self.engine.events.tell(LiveEvent::RequestFinished { record: Box::new(record.clone()) });
+        }
+        self.engine.store.insert_record(record);
+    }
+}
+
+fn kind_word(decision: &Decision) -> String {
+    serde_json::to_value(decision.kind).ok().and_then(|word| word.as_str().map(Into::into)).unwrap_or_default()
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

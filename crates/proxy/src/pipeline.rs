@@ -1,0 +1,242 @@
+//! The way of a request, in order: parse, decide, plan, render, send, relay, record. This file is DESIGN
+//! section 4 as code; each verb lives in the module of its name.
+
+use std::sync::Arc;
+
+use branchline_routing::{Candidate, Decision, Question, RoleName, decide};
+use branchline_wire::Protocol;
+use branchline_wire::edit::Edit;
+use branchline_wire::hub::FailureKind;
+
+use crate::answers;
+use crate::attempt::{Attempt, Tried};
+use crate::call::Call;
+use crate::engine::Engine;
+use crate::events::LiveEvent;
+use crate::fault::Fault;
+use crate::images;
+use crate::inbound::{self, Inbound};
+use crate::journal::Journal;
+use crate::line::{Line, Manner};
+use crate::outlet::Outlet;
+use crate::plan::{self, Descriptions};
+use crate::record::ImageCounts;
+use crate::send::Miss;
+
+/// Carries one request to its end.
+pub(crate) async fn run(engine: Arc<Engine>, call: Call, outlet: Outlet) {
+    let mut journal = Journal::begin(&engine, &call);
+    let mut line = Line::new(&call, outlet);
+    if let Err(fault) = carry(&engine, &call, &mut line, &mut journal).await {
+        let status = line.fail(&fault).await;
+        journal.failed(&fault, status);
+    }
+    journal.record.bytes_out = line.bytes_out;
+}
+
+async fn carry(engine: &Arc<Engine>, call: &Call, line: &mut Line, journal: &mut Journal) -> Result<(), Fault> {
+    let mut inbound = inbound::parse(call)?;
+    note(journal, &inbound);
+    if inbound.request.stream {
+        line.stream(inbound.request.stream_usage);
+    }
+    images::look_up(engine, call, &mut inbound).await;
+    let decision = decide_and_remember(engine, call, &inbound);
+    journal.decided(&decision);
+    announce(line, &decision);
+    if decision.answer_here {
+        answers::quota(line, journal, &inbound.request).await;
+        return Ok(());
+    }
+    if let Some(refusal) = decision.refusal.clone() {
+        return Err(refusal.into());
+    }
+    let trip = Trip { engine, call, inbound: &inbound, decision: &decision };
+    trip.along_the_line(line, journal).await
+}
+
+fn note(journal: &mut Journal, inbound: &Inbound<'_>) {
+    journal.record.stream = inbound.request.stream;
+    journal.record.requested_model = inbound.request.model.decode().into_owned();
+    journal.record.estimated_input_tokens = inbound.tokens;
+    journal.record.images.total = inbound.turn.images;
+}
+
+/// Decides, and remembers the decision for the turn.
+fn decide_and_remember(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Decision {
+    let decision = decide_on(engine, call, inbound);
+    let by_score = inbound.forced.is_none() && inbound.asked == branchline_routing::Target::Auto;
+    engine.turns.keep(inbound.key.clone(), &decision, !by_score || inbound.is_aside());
+    decision
+}
+
+/// Decides.
+pub(crate) fn decide_on(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Decision {
+    let world = &call.world;
+    let question = Question {
+        turn: &inbound.turn,
+        forced: inbound.forced.clone(),
+        asked: inbound.asked.clone(),
+        earlier: engine.turns.earlier(&inbound.key),
+    };
+    decide(&question, &world.policy, &world.health, &world.catalog)
+}
+
+fn announce(line: &mut Line, decision: &Decision) {
+    line.say("x-branchline-score", &decision.score.value.to_string());
+    line.say("x-branchline-reason", decision.reasons.last().map_or("", String::as_str));
+}
+
+/// One request with its decision, on its way along the candidates.
+struct Trip<'t> {
+    engine: &'t Arc<Engine>,
+    call: &'t Call,
+    inbound: &'t Inbound<'t>,
+    decision: &'t Decision,
+}
+
+impl Trip<'_> {
+    /// Tries the candidates in order until one has begun to answer.
+    async fn along_the_line(&self, line: &mut Line, journal: &mut Journal) -> Result<(), Fault> {
+        let mut last: Option<Miss> = None;
+        let mut described: Option<Descriptions> = None;
+        for candidate in &self.decision.candidates {
+            let texts = self.texts_for(candidate, &mut described, line, journal).await;
+            let why = self.why_instead(candidate, last.as_ref());
+            self.say_candidate(line, journal, candidate, why.as_deref());
+            match self.ask(candidate, texts, line, journal).await {
+                Ok(()) => {
+                    self.answered(candidate, why);
+                    return Ok(());
+                }
+                Err(miss) => {
+                    let go_on = miss.may_go_on();
+                    last = Some(miss);
+                    if !go_on {
+                        break;
+                    }
+                }
+            }
+        }
+        self.give_up(line, journal, last)
+    }
+
+    /// Descriptions for a candidate that cannot see; they are made once per request.
+    async fn texts_for(
+        &self,
+        candidate: &Candidate,
+        described: &mut Option<Descriptions>,
+        line: &mut Line,
+        journal: &mut Journal,
+    ) -> Descriptions {
+        if !candidate.describe_images {
+            return Descriptions::new();
+        }
+        if described.is_none() {
+            let manner = self.manner(line, candidate);
+            let work = images::describe(self.engine, self.call, &self.inbound.request);
+            let (texts, counts) = line.wait(manner, &candidate.model.model, Box::pin(work)).await;
+            journal.record.images = ImageCounts { total: self.inbound.turn.images, ..counts };
+            *described = Some(texts);
+        }
+        described.clone().unwrap_or_default()
+    }
+
+    /// Why this candidate answers and not the one that should have.
+    fn why_instead(&self, candidate: &Candidate, last: Option<&Miss>) -> Option<String> {
+        if let Some(miss) = last {
+            return Some(miss.fault.failure.message.clone());
+        }
+        let crossed = candidate.fallback.clone()?;
+        let down = &self.call.world.down;
+        let first = self.decision.reasons.iter().rev().find(|reason| reason.contains("offline") || reason.contains("holds"));
+        Some(first.cloned().or_else(|| down.values().next().cloned()).unwrap_or(crossed))
+    }
+
+    fn say_candidate(&self, line: &mut Line, journal: &mut Journal, candidate: &Candidate, why: Option<&str>) {
+        if !line.committed() {
+            line.say("x-branchline-model", &candidate.model.to_string());
+            if let Some(why) = why {
+                line.say("x-branchline-fallback", why);
+            }
+        }
+        journal.record.fallback = why.map(Into::into);
+        journal.answered_by(candidate, self.protocol(candidate));
+    }
+
+    fn protocol(&self, candidate: &Candidate) -> Protocol {
+        let backend = self.call.world.backends.get(&candidate.model.backend);
+        backend.map_or(Protocol::OpenaiChat, |backend| self.call.world.protocol(backend))
+    }
+
+    fn manner(&self, line: &Line, candidate: &Candidate) -> Manner {
+        let same = self.protocol(candidate) == self.call.protocol;
+        if same && line.may_be_raw() { Manner::Raw } else { Manner::Encoded }
+    }
+
+    async fn ask(
+        &self,
+        candidate: &Candidate,
+        texts: Descriptions,
+        line: &mut Line,
+        journal: &mut Journal,
+    ) -> Result<(), Miss> {
+        let Some(backend) = self.call.world.backends.get(&candidate.model.backend) else {
+            let message = format!("no backend named {} is set up or enabled", candidate.model.backend);
+            return Err(Miss::of(Fault::new(FailureKind::NotFound, "unknown_backend", message).no_retry()));
+        };
+        let protocol = self.call.world.protocol(backend);
+        let (request, tokens) = (&self.inbound.request, self.inbound.tokens);
+        let edits = plan::plan(request, tokens, candidate, backend.dialect(), protocol, texts);
+        journal.record.edits = edits.iter().map(Edit::to_string).collect();
+        let attempt = Attempt {
+            engine: self.engine,
+            call: self.call,
+            inbound: self.inbound,
+            candidate,
+            backend,
+            protocol,
+            manner: self.manner(line, candidate),
+        };
+        let tried = Box::pin(attempt.run(&edits, line, journal)).await?;
+        self.keep_description(candidate, tried).await;
+        Ok(())
+    }
+
+    /// In route mode the vision model's answer becomes the description of the turn's pictures.
+    async fn keep_description(&self, candidate: &Candidate, tried: Tried) {
+        if candidate.role == RoleName::Vision && !tried.text.trim().is_empty() {
+            images::keep_answer(self.engine, self.call, self.inbound, tried.text.trim(), &candidate.model).await;
+        }
+    }
+
+    fn answered(&self, candidate: &Candidate, why: Option<String>) {
+        if let Some(reason) = why {
+            self.engine.events.tell(LiveEvent::Fallback {
+                request: self.call.id.clone(),
+                model: candidate.model.to_string(),
+                cloud: !candidate.local,
+                reason,
+            });
+        }
+    }
+
+    /// Nobody could take it. Where the protocols are the same the backend's own answer says it best.
+    fn give_up(&self, line: &mut Line, journal: &mut Journal, last: Option<Miss>) -> Result<(), Fault> {
+        let Some(mut miss) = last else {
+            return Err(branchline_routing::Refusal::NoModel { wanted: self.decision.role.as_str() }.into());
+        };
+        let same = self.decision.candidates.len() == 1 && self.protocol(&self.decision.candidates[0]) == self.call.protocol;
+        if let Some((status, headers, body)) = miss.raw.take()
+            && same
+            && !line.committed()
+            && !matches!(miss.fault.failure.kind, FailureKind::PromptTooLong { .. })
+        {
+            crate::attempt::carry_answer_headers(&headers, line);
+            line.whole(status, body);
+            journal.failed(&miss.fault, status.as_u16());
+            return Ok(());
+        }
+        Err(if miss.offline { miss.fault.no_retry() } else { miss.fault })
+    }
+}

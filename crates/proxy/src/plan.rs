@@ -1,0 +1,74 @@
+//! Planning: which edits make a request fit for one candidate. Edits are data; rendering applies them.
+
+use branchline_routing::Candidate;
+use branchline_wire::codec::anthropic;
+use branchline_wire::edit::{self, BlockPath, Edit};
+use branchline_wire::hub::{BlockKind, Request};
+use branchline_wire::{Dialect, Protocol};
+
+/// Tokens left free between prompt and window when the answer's limit is lowered.
+const MARGIN: u64 = 256;
+/// An answer's limit is never lowered below this.
+const SMALLEST_ANSWER: u64 = 512;
+
+/// The text that stands for each image the candidate cannot see.
+pub(crate) type Descriptions = Vec<(BlockPath, String)>;
+
+/// Plans the edits for one candidate.
+pub(crate) fn plan(
+    request: &Request<'_>,
+    prompt_tokens: u64,
+    candidate: &Candidate,
+    dialect: &Dialect,
+    protocol: Protocol,
+    descriptions: Descriptions,
+) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    if !request.model.is(&candidate.model.model) {
+        edits.push(Edit::Model(candidate.model.model.clone()));
+    }
+    if dialect.genuine_anthropic {
+        edits.extend(foreign_thinking(request));
+    } else {
+        edits.extend(strip_claude_only(request, protocol));
+    }
+    edits.extend(clamp_answer(request, prompt_tokens, candidate));
+    edits.extend(descriptions.into_iter().map(|(at, with)| Edit::ReplaceBlock { at, with }));
+    edits
+}
+
+/// Thoughts Anthropic did not sign are refused with 400 "Invalid signature" (CLIProxyAPI #1584, cc-switch #3930).
+fn foreign_thinking(request: &Request<'_>) -> Option<Edit> {
+    let mut blocks = request.messages.iter().flat_map(|message| message.content.blocks());
+    let foreign = blocks.any(|block| {
+        matches!(&block.kind, BlockKind::Thinking { signature, .. } if anthropic::is_foreign_signature(signature))
+    });
+    foreign.then_some(Edit::DropForeignThinking)
+}
+
+/// What only Anthropic understands. The attribution line changes between conversations and, in older clients,
+/// between requests: it would break the prompt prefix (vllm-mlx #277).
+fn strip_claude_only(request: &Request<'_>, protocol: Protocol) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    if edit::billing_header(request).is_some() {
+        edits.push(Edit::DropBillingHeader);
+    }
+    if edit::has_system_messages(request) {
+        edits.push(Edit::FoldSystem);
+    }
+    if protocol == Protocol::Anthropic {
+        const FIELDS: [&str; 6] =
+            ["context_management", "output_config", "metadata", "safeguards", "service_tier", "diagnostics"];
+        let sent = FIELDS.iter().filter(|field| request.fields.iter().any(|(key, _)| key == *field));
+        edits.extend(sent.map(|field| Edit::DropField { name: (*field).to_owned() }));
+    }
+    edits
+}
+
+/// Claude Code asks for 32,000 tokens and more, whatever the window (CCR #196).
+fn clamp_answer(request: &Request<'_>, prompt_tokens: u64, candidate: &Candidate) -> Option<Edit> {
+    let window = candidate.context?;
+    let asked = request.max_tokens?;
+    let room = window.saturating_sub(prompt_tokens + MARGIN).max(SMALLEST_ANSWER);
+    (asked > room).then_some(Edit::MaxTokens(room))
+}

@@ -1,0 +1,327 @@
+//! The routes that call no model.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::{Html, IntoResponse, Json, Response};
+use branchline_routing::{Decision, ModelRef, RoleName};
+use branchline_wire::Protocol;
+use branchline_wire::codec::{DecodeError, anthropic, decode_request};
+use branchline_wire::hub::FailureKind;
+use branchline_wire::tokens;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use serde_json::{Value, json};
+
+use crate::call::Call;
+use crate::engine::Engine;
+use crate::fault::Fault;
+use crate::inbound;
+use crate::pages::{self, BackendView, ModelEntry, RequestsToday, RoleView, State as Health, StatusView};
+use crate::pipeline::decide_on;
+use crate::server::{call, read_body, refuse};
+use crate::world::World;
+
+/// `POST /v1/messages/count_tokens`: our own estimate, system and tools included (CLIProxyAPI #679).
+pub(crate) async fn count_tokens(State(engine): State<Arc<Engine>>, request: Request) -> Response {
+    answer(&engine, request, |_, body| {
+        let text = std::str::from_utf8(body).map_err(|_| DecodeError::new("body", "not UTF-8"))?;
+        let request = anthropic::decode::count_request(text)?;
+        Ok(json!({ "input_tokens": tokens::estimate(&request) }))
+    })
+    .await
+}
+
+/// `POST /classify`: the decision without the call. Takes `{"text": …}` or a whole request of either protocol.
+pub(crate) async fn classify(State(engine): State<Arc<Engine>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match read_body(&engine, body).await {
+        Ok(body) => body,
+        Err(fault) => return refuse(&engine, parts.uri.path(), &parts.headers, &fault),
+    };
+    match classified(&engine, &parts.headers, body) {
+        Ok(value) => Json(value).into_response(),
+        Err(fault) => refuse(&engine, parts.uri.path(), &parts.headers, &fault),
+    }
+}
+
+fn classified(engine: &Arc<Engine>, headers: &HeaderMap, body: Bytes) -> Result<Value, Fault> {
+    let body = wrap_text(body)?;
+    let protocol = either_protocol(&body);
+    let call = call(engine, protocol, "/classify", None, headers.clone(), body);
+    explain(engine, &call)
+}
+
+/// Decides on a request without calling a model.
+///
+/// # Errors
+/// As for the request itself.
+pub(crate) fn explain(engine: &Arc<Engine>, call: &Call) -> Result<Value, Fault> {
+    let mut inbound = inbound::parse(call)?;
+    inbound.turn.undescribed = inbound.turn.structure.images;
+    let decision = decide_on(engine, call, &inbound);
+    let threshold = call.world.policy.threshold;
+    Ok(explanation(&decision, threshold, inbound.tokens, inbound.turn.images))
+}
+
+fn explanation(decision: &Decision, threshold: u8, tokens: u64, images: u32) -> Value {
+    let first = decision.candidates.first();
+    let target = first.map(|candidate| if candidate.local { "local" } else { "cloud" });
+    let points = decision.score.points.iter().map(|point| {
+        json!({ "signal": point.signal, "points": point.points, "why": point.why })
+    });
+    let points: Vec<Value> = points.collect();
+    json!({
+        "score": decision.score.value,
+        "threshold": threshold,
+        "target": target,
+        "role": decision.role,
+        "kind": decision.kind,
+        "model": first.map(|candidate| candidate.model.to_string()),
+        "candidates": decision.candidates,
+        "points": points,
+        "reasons": decision.reasons,
+        "refusal": decision.refusal.clone().map(|refusal| Fault::from(refusal).to_string()),
+        "estimated_tokens": tokens,
+        "images": images,
+    })
+}
+
+/// `{"text": "…"}` as a request of one message.
+fn wrap_text(body: Bytes) -> Result<Bytes, Fault> {
+    let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(&body) else {
+        return Err(DecodeError::new("body", "a JSON object is expected").into());
+    };
+    match (fields.get("text"), fields.contains_key("messages")) {
+        (Some(Value::String(text)), false) => {
+            let model = fields.get("model").cloned().unwrap_or_else(|| json!("auto"));
+            let wrapped = json!({ "model": model, "max_tokens": 1024, "messages": [{ "role": "user", "content": text }] });
+            Ok(wrapped.to_string().into())
+        }
+        (_, true) => Ok(body),
+        _ => {
+            let fault: Fault = DecodeError::new("text", "Field required").into();
+            Err(fault.hint("send {\"text\": \"…\"}, or a whole request with messages"))
+        }
+    }
+}
+
+/// A body that reads as an Anthropic request is one; the rest are read as OpenAI's.
+fn either_protocol(body: &Bytes) -> Protocol {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let anthropic = decode_request(Protocol::Anthropic, text).is_ok();
+    if anthropic { Protocol::Anthropic } else { Protocol::OpenaiChat }
+}
+
+async fn answer(
+    engine: &Arc<Engine>,
+    request: Request,
+    make: impl FnOnce(&Engine, &Bytes) -> Result<Value, Fault>,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let made = match read_body(engine, body).await {
+        Ok(body) => make(engine, &body),
+        Err(fault) => Err(fault),
+    };
+    match made {
+        Ok(value) => Json(value).into_response(),
+        Err(fault) => refuse(engine, parts.uri.path(), &parts.headers, &fault),
+    }
+}
+
+/// `GET /v1/models`, in the shape of the protocol that asks.
+pub(crate) async fn models(State(engine): State<Arc<Engine>>, headers: HeaderMap) -> Json<Value> {
+    let entries = entries(&engine);
+    Json(if asks_as_anthropic(&headers) { pages::models_anthropic(&entries) } else { pages::models_openai(&entries) })
+}
+
+/// `GET /v1/models/{id}`.
+pub(crate) async fn model(
+    State(engine): State<Arc<Engine>>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let bare = id.strip_prefix("anthropic/").unwrap_or(&id);
+    let Some(entry) = entries(&engine).into_iter().find(|entry| entry.id == bare) else {
+        let fault = Fault::new(FailureKind::NotFound, "unknown_model", format!("there is no model `{id}`"))
+            .hint("GET /v1/models lists them")
+            .no_retry();
+        return refuse(&engine, uri.path(), &headers, &fault);
+    };
+    let list = if asks_as_anthropic(&headers) {
+        pages::models_anthropic(&[entry])
+    } else {
+        pages::models_openai(&[entry])
+    };
+    Json(list["data"][0].clone()).into_response()
+}
+
+fn asks_as_anthropic(headers: &HeaderMap) -> bool {
+    headers.contains_key("anthropic-version")
+}
+
+/// The routes by name, then every model of every backend.
+fn entries(engine: &Engine) -> Vec<ModelEntry> {
+    let world = engine.world();
+    let route = |id: &str, display: &str, role: RoleName| {
+        let facts = world.policy.role(role).first().map(|model| world.catalog.facts(model)).unwrap_or_default();
+        ModelEntry {
+            id: id.into(),
+            display: display.into(),
+            context: facts.context,
+            max_output: None,
+            vision: Some(true),
+            tools: Some(true),
+            owned_by: "branchline".into(),
+        }
+    };
+    let mut entries = vec![
+        route("auto", "Branchline: by complexity", RoleName::Coder),
+        route("local", "Branchline: this machine", RoleName::Coder),
+        route("cloud", "Branchline: cloud", RoleName::Cloud),
+    ];
+    entries.extend(world.cards().map(|card| ModelEntry {
+        id: ModelRef::new(&card.backend, &card.id).to_string(),
+        display: format!("{} ({})", card.display, card.backend),
+        context: card.context_loaded.or(card.context_max),
+        max_output: None,
+        vision: card.vision,
+        tools: card.tools,
+        owned_by: card.backend.clone(),
+    }));
+    entries.extend(world.settings.aliases.keys().map(|alias| ModelEntry {
+        id: alias.clone(),
+        display: alias.clone(),
+        context: None,
+        max_output: None,
+        vision: None,
+        tools: None,
+        owned_by: "alias".into(),
+    }));
+    entries
+}
+
+/// `GET /health`.
+pub(crate) async fn health(State(engine): State<Arc<Engine>>) -> Json<Value> {
+    let view = view(&engine).await;
+    Json(json!({
+        "status": view.state,
+        "version": view.version,
+        "requests_running": view.requests_running,
+        "backends": view.backends,
+    }))
+}
+
+/// `GET /`.
+pub(crate) async fn status_page(State(engine): State<Arc<Engine>>) -> Html<String> {
+    Html(pages::status_html(&view(&engine).await))
+}
+
+/// `GET /docs`.
+pub(crate) async fn docs() -> Html<String> {
+    Html(pages::docs_html())
+}
+
+/// `GET /docs/openapi.json`.
+pub(crate) async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], pages::openapi())
+}
+
+/// `GET /metrics`.
+pub(crate) async fn metrics(State(engine): State<Arc<Engine>>) -> impl IntoResponse {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4");
+    ([(header::CONTENT_TYPE, kind)], engine.running.prometheus())
+}
+
+/// `HEAD /api/hello`: Claude Code warms its connection up with it.
+pub(crate) async fn hello() -> &'static str {
+    "branchline"
+}
+
+/// What the status page and `/health` show.
+pub async fn view(engine: &Engine) -> StatusView {
+    let world = engine.world();
+    let backends = world.backends.iter().map(|(name, backend)| {
+        let found = world.found.get(name);
+        let down = world.down.get(name);
+        BackendView {
+            name: name.clone(),
+            display: backend.resolved.display.into(),
+            local: backend.resolved.local,
+            up: if down.is_some() { Some(false) } else { found.map(|_| true) },
+            latency_ms: found.map(|found| found.latency_ms),
+            models: found.map_or(0, |found| found.models.len()),
+            detail: down.cloned().or_else(|| backend.lacks_key().then(|| "no key is stored".into())),
+        }
+    });
+    let roles = [RoleName::Coder, RoleName::Vision, RoleName::Cloud, RoleName::Background, RoleName::LongContext];
+    let chosen = roles.iter().filter_map(|role| {
+        let models = world.policy.role(*role).iter().map(ToString::to_string).collect::<Vec<_>>();
+        (!models.is_empty()).then(|| RoleView { role: role.as_str().into(), models })
+    });
+    StatusView {
+        state: state(&world),
+        version: env!("CARGO_PKG_VERSION").into(),
+        address: engine.address().map(|address| format!("http://{address}")).unwrap_or_default(),
+        mode: serde_json::to_value(world.policy.mode).ok().and_then(|m| m.as_str().map(Into::into)).unwrap_or_default(),
+        threshold: world.policy.threshold,
+        backends: backends.collect(),
+        roles: chosen.collect(),
+        requests_today: requests_today(engine).await,
+        requests_running: engine.running.now(),
+    }
+}
+
+/// Degraded is when a backend that was there has gone, or when none was found. Local servers nobody ever
+/// started are no fault: four are looked for, most people have one.
+fn state(world: &World) -> Health {
+    let up = |name: &String| world.found.contains_key(name) && !world.down.contains_key(name);
+    if world.down.keys().any(|name| world.found.contains_key(name)) {
+        Health::Degraded
+    } else if world.backends.keys().any(up) {
+        Health::Ok
+    } else if world.down.is_empty() {
+        Health::Starting
+    } else {
+        Health::Degraded
+    }
+}
+
+async fn requests_today(engine: &Engine) -> RequestsToday {
+    let stats = engine.store.stats(jiff::Zoned::now().date(), &jiff::tz::TimeZone::system()).await;
+    stats.map_or_else(
+        |_| RequestsToday::default(),
+        |stats| RequestsToday {
+            local: stats.local.requests,
+            cloud: stats.cloud.requests,
+            here: stats.answered_here,
+            failed: stats.errors,
+            fallbacks: stats.fallbacks,
+        },
+    )
+}
+
+/// Anything else. Doubled prefixes are the common mistake: the base URL is given without `/v1`.
+pub(crate) async fn not_found(State(engine): State<Arc<Engine>>, uri: Uri, headers: HeaderMap) -> Response {
+    let path = uri.path();
+    let fault = Fault::new(FailureKind::NotFound, "no_such_route", format!("there is no {path} here")).no_retry();
+    let fault = if path.starts_with("/v1/v1") {
+        fault.hint("ANTHROPIC_BASE_URL is given without /v1; an OpenAI base URL ends in one /v1")
+    } else {
+        fault.hint("GET /docs lists the routes")
+    };
+    refuse(&engine, path, &headers, &fault)
+}
+
+/// The right path with the wrong method.
+pub(crate) async fn wrong_method(
+    State(engine): State<Arc<Engine>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let message = format!("{} does not take {method}", uri.path());
+    let fault = Fault::new(FailureKind::NotFound, "wrong_method", message).hint("GET /docs lists the routes").no_retry();
+    refuse(&engine, uri.path(), &headers, &fault)
+}

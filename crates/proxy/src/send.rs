@@ -1,0 +1,157 @@
+//! Calling a backend: one try, with its time limits, and what its failure means.
+
+use std::time::Duration;
+
+use branchline_wire::Protocol;
+use branchline_wire::codec::decode_failure;
+use branchline_wire::hub::{Failure, FailureKind};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+
+use crate::backend::Backend;
+use crate::fault::Fault;
+
+/// Largest error body that is read.
+const ERROR_BODY: usize = 256 * 1024;
+
+/// A rendered request on its way.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    pub(crate) protocol: Protocol,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// The client's query, where the backend understands it.
+    pub(crate) query: Option<String>,
+}
+
+/// Why a try failed, and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Miss {
+    pub(crate) fault: Fault,
+    /// Status of the backend, if it gave one.
+    pub(crate) status: Option<u16>,
+    /// The backend cannot be reached at all.
+    pub(crate) offline: bool,
+    /// The answer as the backend gave it, to be passed on where protocols are the same.
+    pub(crate) raw: Option<(StatusCode, HeaderMap, Bytes)>,
+}
+
+impl Miss {
+    pub(crate) const fn of(fault: Fault) -> Self {
+        Self { fault, status: None, offline: false, raw: None }
+    }
+
+    /// Another model may do better. A wrong request stays wrong everywhere (DESIGN section 5).
+    pub(crate) fn may_go_on(&self) -> bool {
+        !matches!(self.fault.failure.kind, FailureKind::InvalidRequest | FailureKind::TooLarge)
+    }
+
+    /// The same model may do better in a moment.
+    pub(crate) fn may_try_again(&self) -> bool {
+        match self.status {
+            Some(status) => matches!(status, 408 | 409 | 429 | 500..=599),
+            None => self.offline,
+        }
+    }
+}
+
+/// Sends and waits for the head of the answer.
+pub(crate) async fn send(backend: &Backend, outbound: &Outbound) -> Result<reqwest::Response, Miss> {
+    let client = backend.client().map_err(Miss::of)?;
+    let mut url = backend.url(outbound.protocol);
+    if let Some(query) = &outbound.query {
+        url.push('?');
+        url.push_str(query);
+    }
+    let request = client.post(&url).headers(outbound.headers.clone()).body(outbound.body.clone());
+    let limit = backend.resolved.timeouts.first_byte;
+    let answered = tokio::time::timeout(limit, request.send()).await.map_err(|_| silent(backend, limit))?;
+    let response = answered.map_err(|error| unreachable(backend, &error))?;
+    if response.status().is_success() { Ok(response) } else { Err(refused(backend, outbound.protocol, response).await) }
+}
+
+/// The next piece of an answer; `None` at its end.
+pub(crate) async fn next_piece(backend: &Backend, response: &mut reqwest::Response) -> Result<Option<Bytes>, Miss> {
+    let limit = backend.resolved.timeouts.idle;
+    let piece = tokio::time::timeout(limit, response.chunk()).await.map_err(|_| silent(backend, limit))?;
+    piece.map_err(|error| {
+        let message = format!("{} broke off its answer: {}", backend.name(), cause(&error));
+        Miss::of(Fault::new(FailureKind::Api, "backend_broke_off", message))
+    })
+}
+
+/// A whole answer.
+pub(crate) async fn whole(backend: &Backend, mut response: reqwest::Response) -> Result<Bytes, Miss> {
+    let mut body = Vec::new();
+    while let Some(piece) = next_piece(backend, &mut response).await? {
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.into())
+}
+
+fn silent(backend: &Backend, limit: Duration) -> Miss {
+    let message = format!("{} said nothing for {} s", backend.name(), limit.as_secs());
+    let hint = format!("raise first_byte_timeout_ms or idle_timeout_ms in [backends.{}]", backend.name());
+    Miss::of(Fault::new(FailureKind::Timeout, "backend_timeout", message).hint(hint))
+}
+
+fn unreachable(backend: &Backend, error: &reqwest::Error) -> Miss {
+    let at = backend.resolved.base_url.as_str();
+    let message = format!("{} cannot be reached at {at}: {}", backend.name(), cause(error));
+    let fault = Fault::new(FailureKind::Overloaded, "backend_offline", message).hint(backend.resolved.docs_hint);
+    let offline = error.is_connect() || error.is_request();
+    Miss { offline, ..Miss::of(fault) }
+}
+
+/// The innermost cause: "connection refused" rather than "error sending request".
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+async fn refused(backend: &Backend, protocol: Protocol, mut response: reqwest::Response) -> Miss {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Ok(Some(piece)) = next_piece(backend, &mut response).await {
+        body.extend_from_slice(&piece);
+        if body.len() > ERROR_BODY {
+            break;
+        }
+    }
+    let failure = decode_failure(protocol, status.as_u16(), &String::from_utf8_lossy(&body));
+    let mut fault = Fault::upstream(named(backend, failure));
+    fault.retry_after = retry_after(&headers);
+    fault.hint = hint_for(backend, &fault.failure);
+    Miss { status: Some(status.as_u16()), raw: Some((status, headers, body.into())), ..Miss::of(fault) }
+}
+
+/// Says who failed, but for wordings a client matches.
+fn named(backend: &Backend, mut failure: Failure) -> Failure {
+    if !matches!(failure.kind, FailureKind::PromptTooLong { .. }) {
+        failure.message = format!("{}: {}", backend.name(), failure.message);
+    }
+    failure
+}
+
+fn hint_for(backend: &Backend, failure: &Failure) -> Option<String> {
+    let name = backend.name();
+    match failure.kind {
+        FailureKind::Authentication => Some(format!("check the key with `branchline key set {name}`")),
+        FailureKind::NotFound => Some(format!("`branchline models` lists what {name} has")),
+        FailureKind::NoVision => Some("pick a model that can see for the role vision".into()),
+        _ => None,
+    }
+}
+
+/// Seconds from `retry-after`; dates are read too (protocols A.8).
+fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    let from_date = || {
+        let until = httpdate::parse_http_date(text).ok()?;
+        until.duration_since(std::time::SystemTime::now()).ok().map(|wait| wait.as_secs())
+    };
+    text.trim().parse().ok().or_else(from_date)
+}

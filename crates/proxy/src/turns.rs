@@ -1,0 +1,46 @@
+//! The memory of turns: what was decided for the requests of one tool loop, so that a task moves at most once, upward.
+
+use std::time::Duration;
+
+use branchline_routing::{Decision, Earlier};
+use moka::sync::Cache;
+
+/// Turns remembered at the same time.
+const TURNS: u64 = 2_000;
+/// A turn nobody has gone on with for so long is over.
+const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Which turn of which conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TurnKey {
+    /// Session and agent as the client names them; empty for clients that do not.
+    pub(crate) conversation: String,
+    /// `Turn::fingerprint`.
+    pub(crate) fingerprint: u64,
+}
+
+/// Remembers.
+#[derive(Clone, Debug)]
+pub(crate) struct Turns(Cache<TurnKey, Earlier>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build())
+    }
+}
+
+impl Turns {
+    pub(crate) fn earlier(&self, key: &TurnKey) -> Option<Earlier> {
+        self.0.get(key)
+    }
+
+    /// Keeps what was decided by score. A forced request says nothing about its turn.
+    pub(crate) fn keep(&self, key: TurnKey, decision: &Decision, forced: bool) {
+        if forced {
+            return;
+        }
+        let Some(first) = decision.candidates.first() else { return };
+        let cloud = !first.local && first.fallback.is_none();
+        self.0.insert(key, Earlier { score: decision.score.raw, cloud });
+    }
+}

@@ -1,0 +1,144 @@
+//! What goes on beside the requests: asking backends how they are, reading changed settings, pruning old records.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use branchline_settings::load;
+use futures_util::future::join_all;
+use notify::{RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::backend::Backend;
+use crate::engine::Engine;
+use crate::events::LiveEvent;
+
+/// How often local backends are asked how they are.
+const LOCAL_EVERY: Duration = Duration::from_secs(5);
+/// How often cloud backends are, in rounds of the local ones: ten minutes.
+const CLOUD_ROUNDS: u64 = 120;
+/// How often old records are deleted.
+const PRUNE_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+/// Editors write a file in several steps.
+const SETTLE: Duration = Duration::from_millis(150);
+
+/// Starts everything that goes on beside the requests. It ends with the engine.
+pub fn start(engine: &Arc<Engine>) {
+    spawn(engine, |engine| Box::pin(watch_backends(engine)));
+    spawn(engine, |engine| Box::pin(watch_settings(engine)));
+    spawn(engine, |engine| Box::pin(prune(engine)));
+}
+
+fn spawn(engine: &Arc<Engine>, make: fn(Arc<Engine>) -> futures_util::future::BoxFuture<'static, ()>) {
+    let stopping = engine.stopping.clone();
+    let work = make(Arc::clone(engine));
+    engine.tracker.spawn(async move {
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = work => {}
+        }
+    });
+}
+
+async fn watch_backends(engine: Arc<Engine>) {
+    let mut every = interval(LOCAL_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut round = 0u64;
+    loop {
+        every.tick().await;
+        ask_all(&engine, round.is_multiple_of(CLOUD_ROUNDS)).await;
+        if round == 0 {
+            engine.keys_known();
+        }
+        round += 1;
+    }
+}
+
+/// Asks backends what they have: the local ones, and with `cloud` those whose key is there.
+pub async fn ask_all(engine: &Arc<Engine>, cloud: bool) {
+    let world = engine.world();
+    let asked = world.backends.values().filter(|backend| backend.resolved.local || cloud);
+    join_all(asked.map(|backend| ask_one(engine, backend))).await;
+}
+
+/// Asks one backend what it has.
+pub async fn ask_one(engine: &Arc<Engine>, backend: &Arc<Backend>) {
+    let own = engine.address().is_some_and(|own| crate::world::World::is_ourselves(backend, own));
+    if own {
+        return;
+    }
+    let key = backend.key().await;
+    if key.is_none() && !backend.resolved.local {
+        return;
+    }
+    let Ok(client) = backend.client() else { return };
+    let key = key.map(branchline_settings::Secret::expose);
+    match engine.prober.probe(client, &backend.resolved, key).await {
+        Ok(found) => engine.backend_found(backend.name(), found),
+        Err(error) => engine.backend_down(backend.name(), &error.to_string()),
+    }
+}
+
+/// Reads the settings again when their file changes. Settings that do not check change nothing.
+async fn watch_settings(engine: Arc<Engine>) {
+    let file = engine.paths.config_file.clone();
+    let (changed, mut changes) = mpsc::channel(4);
+    let Some(_watcher) = watch_file(&file, changed) else { return };
+    while changes.recv().await.is_some() {
+        tokio::time::sleep(SETTLE).await;
+        while changes.try_recv().is_ok() {}
+        reload(&engine, &file).await;
+    }
+}
+
+/// Watches the folder: editors replace the file, and a watch on the file itself would end with it.
+fn watch_file(file: &Path, changed: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+    let name = file.file_name()?.to_owned();
+    let folder = file.parent()?.to_owned();
+    let heard = move |event: notify::Result<notify::Event>| {
+        let ours = event.is_ok_and(|event| event.paths.iter().any(|path| path.file_name() == Some(name.as_os_str())));
+        if ours {
+            // A full channel says the same already.
+            let _ = changed.try_send(());
+        }
+    };
+    let watcher = std::fs::create_dir_all(&folder).map_err(notify::Error::io).and_then(|()| {
+        let mut watcher = notify::recommended_watcher(heard)?;
+        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        Ok(watcher)
+    });
+    watcher.inspect_err(|error| tracing::warn!(%error, "the settings file is not watched")).ok()
+}
+
+/// Reads the settings file and puts it in force if it checks.
+pub async fn reload(engine: &Arc<Engine>, file: &Path) {
+    let path = file.to_owned();
+    let Ok(read) = tokio::task::spawn_blocking(move || load(&path)).await else { return };
+    let problems: Vec<String> = match read {
+        Ok(report) if report.problems.is_empty() => {
+            if report.settings != *engine.world().settings {
+                tracing::info!("the settings were read again");
+                engine.apply(report.settings);
+                ask_all(engine, true).await;
+                engine.keys_known();
+            }
+            return;
+        }
+        Ok(report) => report.problems.iter().map(ToString::to_string).collect(),
+        Err(error) => vec![error.to_string()],
+    };
+    tracing::warn!(?problems, "the settings file is not used: the old settings stay in force");
+    engine.events.tell(LiveEvent::SettingsChanged { problems });
+}
+
+async fn prune(engine: Arc<Engine>) {
+    let mut every = interval(PRUNE_EVERY);
+    loop {
+        every.tick().await;
+        let keep_days = engine.world().settings.log.keep_days;
+        if let Err(error) = engine.store.prune(keep_days).await {
+            tracing::warn!(%error, "old records could not be deleted");
+        }
+    }
+}

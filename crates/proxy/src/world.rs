@@ -1,0 +1,196 @@
+//! The state a request is decided from, as one immutable value: settings, policy, backends, models, health.
+//! Whatever changes makes a new world; a running request keeps the one it began with.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use branchline_routing::{Catalog, Health, Mode, ModelRef, Policy, RoleName, VisionMode};
+use branchline_settings::presets::DEFAULT_CLOUD_MODEL;
+use branchline_settings::schema::{RouteMode, TokenLimit, VisionMode as VisionSetting};
+use branchline_settings::{Role, Settings};
+use branchline_wire::Protocol;
+
+use crate::backend::Backend;
+use crate::probe::{Flavour, Found, ModelCard, ModelKind};
+
+/// What requests are decided from.
+#[derive(Debug)]
+pub struct World {
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// What they mean for a decision.
+    pub policy: Policy,
+    /// Backends by name.
+    pub backends: BTreeMap<String, Arc<Backend>>,
+    /// What each backend said of itself when it was last asked.
+    pub found: BTreeMap<String, Found>,
+    /// Models as a decision sees them.
+    pub catalog: Catalog,
+    /// Backends that do not answer.
+    pub health: Health,
+    /// Why each of them does not.
+    pub down: BTreeMap<String, String>,
+}
+
+impl World {
+    /// Puts a world together.
+    #[must_use]
+    pub fn new(
+        settings: Arc<Settings>,
+        backends: BTreeMap<String, Arc<Backend>>,
+        found: BTreeMap<String, Found>,
+        down: BTreeMap<String, String>,
+    ) -> Self {
+        let catalog = catalog(&settings, &backends, &found);
+        let policy = policy(&settings, &backends, &found, &catalog);
+        let health = Health { down: down.keys().cloned().collect() };
+        Self { settings, policy, backends, found, catalog, health, down }
+    }
+
+    /// The protocol a backend is called with; what its probe said, or the plainest guess before it was asked.
+    #[must_use]
+    pub fn protocol(&self, backend: &Backend) -> Protocol {
+        let probed = || self.found.get(backend.name()).map(|found| found.protocol);
+        backend.resolved.protocol.or_else(probed).unwrap_or(Protocol::OpenaiChat)
+    }
+
+    /// What a server turned out to be.
+    #[must_use]
+    pub fn flavour(&self, backend: &str) -> Option<Flavour> {
+        self.found.get(backend).map(|found| found.flavour)
+    }
+
+    /// Everything that is known of the models, in the order of the backends.
+    pub fn cards(&self) -> impl Iterator<Item = &ModelCard> {
+        self.found.values().flat_map(|found| found.models.iter())
+    }
+
+    /// Whether a backend's address is our own: it would call itself without end (cc-switch #4254).
+    #[must_use]
+    pub fn is_ourselves(backend: &Backend, own: SocketAddr) -> bool {
+        let url = &backend.resolved.base_url;
+        let same_host = url.is_loopback() || url.host().parse() == Ok(own.ip());
+        url.port() == own.port() && same_host
+    }
+}
+
+fn catalog(
+    settings: &Settings,
+    backends: &BTreeMap<String, Arc<Backend>>,
+    found: &BTreeMap<String, Found>,
+) -> Catalog {
+    let mut catalog = Catalog::default();
+    for (name, backend) in backends {
+        let local = backend.resolved.local;
+        catalog.backends.insert(name.clone(), local);
+        for card in found.get(name).map_or(&[][..], |found| &found.models) {
+            catalog.models.insert(ModelRef::new(name, &card.id), card.facts(local));
+        }
+    }
+    for alias in settings.aliases.values() {
+        if let Some(model) = &alias.model {
+            let model = model_ref(model);
+            let mut facts = catalog.facts(&model);
+            facts.vision = alias.capabilities.vision.or(facts.vision);
+            facts.tools = alias.capabilities.tools.or(facts.tools);
+            facts.context = alias.capabilities.context_tokens.or(facts.context);
+            catalog.models.insert(model, facts);
+        }
+    }
+    catalog
+}
+
+pub(crate) fn model_ref(model: &branchline_settings::ModelRef) -> ModelRef {
+    ModelRef::new(&model.backend, &model.model)
+}
+
+fn policy(
+    settings: &Settings,
+    backends: &BTreeMap<String, Arc<Backend>>,
+    found: &BTreeMap<String, Found>,
+    catalog: &Catalog,
+) -> Policy {
+    let routing = &settings.routing;
+    let usable = |model: &ModelRef| backends.get(&model.backend).is_some_and(|backend| !backend.lacks_key());
+    let mut roles = BTreeMap::new();
+    for role in Role::ALL {
+        let chosen: Vec<_> = settings.roles.get(role).iter().map(model_ref).filter(usable).collect();
+        roles.insert(role_name(role), chosen);
+    }
+    let cards = || backends.iter().filter(|(_, b)| b.resolved.local).filter_map(|(name, _)| found.get(name));
+    if settings.roles.coder.is_empty() {
+        roles.insert(RoleName::Coder, pick_coder(cards()).into_iter().collect());
+    }
+    if settings.roles.vision.is_empty() {
+        roles.insert(RoleName::Vision, pick_vision(cards()).into_iter().collect());
+    }
+    if settings.roles.cloud.is_empty()
+        && let Ok(default) = DEFAULT_CLOUD_MODEL.parse::<ModelRef>()
+    {
+        roles.insert(RoleName::Cloud, Some(default).filter(usable).into_iter().collect());
+    }
+    // An alias or a role may name a model as cloud that runs here: where it runs decides.
+    debug_assert!(catalog.backends.len() == backends.len());
+    Policy {
+        mode: match routing.mode {
+            RouteMode::Auto => Mode::Auto,
+            RouteMode::Local => Mode::Local,
+            RouteMode::Cloud => Mode::Cloud,
+            RouteMode::Dispatcher => Mode::Dispatcher,
+        },
+        threshold: routing.threshold,
+        max_local_tokens: match routing.max_local_tokens {
+            TokenLimit::Auto => None,
+            TokenLimit::Tokens(most) => Some(most),
+        },
+        fallback_to_cloud: routing.fallback_to_cloud,
+        fallback_to_local: routing.fallback_to_local,
+        vision: match settings.vision.mode {
+            VisionSetting::Describe => VisionMode::Describe,
+            VisionSetting::Route => VisionMode::Route,
+        },
+        roles,
+        ..Policy::default()
+    }
+}
+
+const fn role_name(role: Role) -> RoleName {
+    match role {
+        Role::Coder => RoleName::Coder,
+        Role::Vision => RoleName::Vision,
+        Role::Cloud => RoleName::Cloud,
+        Role::Background => RoleName::Background,
+        Role::Tool => RoleName::Tool,
+        Role::Think => RoleName::Think,
+        Role::LongContext => RoleName::LongContext,
+        Role::WebSearch => RoleName::WebSearch,
+        Role::Dispatcher => RoleName::Dispatcher,
+    }
+}
+
+/// A loaded model that calls tools, else one that could be loaded; one made for code before others.
+fn pick_coder<'a>(found: impl Iterator<Item = &'a Found>) -> Option<ModelRef> {
+    let able = |card: &&ModelCard| card.kind != ModelKind::Embedding && card.tools != Some(false);
+    let rank = |card: &ModelCard| {
+        let for_code = card.id.to_ascii_lowercase().contains("cod");
+        (card.loaded == Some(true), for_code, card.tools == Some(true), card.vision != Some(true))
+    };
+    best(found.flat_map(|f| &f.models).filter(able), rank)
+}
+
+fn pick_vision<'a>(found: impl Iterator<Item = &'a Found>) -> Option<ModelRef> {
+    let sees = |card: &&ModelCard| card.vision == Some(true);
+    best(found.flat_map(|f| &f.models).filter(sees), |card| card.loaded == Some(true))
+}
+
+/// The highest rank; among equals the first.
+fn best<'a, R: Ord>(cards: impl Iterator<Item = &'a ModelCard>, rank: impl Fn(&ModelCard) -> R) -> Option<ModelRef> {
+    let mut best: Option<&ModelCard> = None;
+    for card in cards {
+        if best.is_none_or(|chosen| rank(card) > rank(chosen)) {
+            best = Some(card);
+        }
+    }
+    best.map(|card| ModelRef::new(&card.backend, &card.id))
+}

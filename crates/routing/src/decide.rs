@@ -1,0 +1,378 @@
+//! The decision: a pure function of the request, the policy, the health of the backends and the models there are.
+//! The steps and their order are DESIGN section 5; each adds a reason in words.
+
+use serde::{Deserialize, Serialize};
+
+use crate::score::{Score, TurnText, score};
+use crate::turn::{Kind, Turn};
+use crate::{Catalog, Health, Mode, ModelFacts, ModelRef, Policy, RoleName, Target, VisionMode};
+
+/// Room kept for the answer when a prompt is fitted into a window, in tokens, if the window is large enough.
+const ANSWER_ROOM: u64 = 4096;
+
+/// What is decided from.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The request as read.
+    pub turn: &'a Turn,
+    /// Forced by header or tag; beats the model id.
+    pub forced: Option<Forced>,
+    /// What the model id means.
+    pub asked: Target,
+    /// What was decided earlier in this turn, if anything.
+    pub earlier: Option<Earlier>,
+}
+
+/// A route somebody insisted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forced {
+    /// Where to.
+    pub target: Target,
+    /// By what: "header X-Force-Route".
+    pub by: &'static str,
+}
+
+/// What an earlier request of the same turn came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Earlier {
+    /// Its score: within a turn the score may only rise.
+    pub score: f32,
+    /// Whether it went to the cloud: a turn does not come back.
+    pub cloud: bool,
+}
+
+/// One model that may answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The model.
+    pub model: ModelRef,
+    /// The role it was taken from.
+    pub role: RoleName,
+    /// Whether it runs on this machine.
+    pub local: bool,
+    /// Set when it stands in for something else: why, in words.
+    pub fallback: Option<String>,
+    /// It cannot see: images must be described before it is asked.
+    pub describe_images: bool,
+    /// Its usable window in tokens.
+    pub context: Option<u64>,
+}
+
+/// What is to be done with a request.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// What kind of request it is.
+    pub kind: Kind,
+    /// The role first asked.
+    pub role: RoleName,
+    /// Models to try, in order. Empty with [`Decision::refusal`] or when answered here.
+    pub candidates: Vec<Candidate>,
+    /// The score with its points.
+    pub score: Score,
+    /// Why, step by step.
+    pub reasons: Vec<String>,
+    /// No model is to be called.
+    pub answer_here: bool,
+    /// Why there is no candidate.
+    pub refusal: Option<Refusal>,
+}
+
+/// Why nobody can take a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No model is known for it.
+    NoModel {
+        /// What was looked for.
+        wanted: &'static str,
+    },
+    /// It fits into no window that may be used.
+    TooLong {
+        /// Tokens of the prompt.
+        tokens: u64,
+        /// The largest window.
+        maximum: u64,
+    },
+}
+
+/// Decides. See the module text for the order of the steps.
+#[must_use]
+pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog: &Catalog) -> Decision {
+    let turn = question.turn;
+    let mut decision = Decision {
+        kind: turn.kind,
+        role: RoleName::Coder,
+        candidates: Vec::new(),
+        score: turn_score(question, policy),
+        reasons: Vec::new(),
+        answer_here: false,
+        refusal: None,
+    };
+    if turn.kind == Kind::QuotaProbe {
+        decision.answer_here = true;
+        decision.reasons.push("quota probe: answered here, no model is asked".into());
+        return decision;
+    }
+    let wish = wish(question, policy, catalog, &mut decision);
+    decision.role = wish.first.first().copied().unwrap_or(wish.side_role());
+    let candidates = line_up(&wish, policy, catalog);
+    let fitting = fit(candidates, turn, policy, catalog, &mut decision);
+    decision.candidates = by_health(fitting, health, &wish, &mut decision.reasons);
+    if let Some(first) = decision.candidates.first() {
+        decision.role = first.role;
+    } else if decision.refusal.is_none() {
+        decision.refusal = Some(Refusal::NoModel { wanted: wish.side_role().as_str() });
+    }
+    decision
+}
+
+fn turn_score(question: &Question<'_>, policy: &Policy) -> Score {
+    let text = TurnText { human: &question.turn.human, structure: question.turn.structure };
+    let mut found = score(&text, &policy.weights);
+    if let Some(earlier) = question.earlier
+        && earlier.score > found.raw
+    {
+        found.raw = earlier.score;
+        found.value = found.value.max(clamp_score(earlier.score));
+    }
+    found
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100 before")]
+fn clamp_score(raw: f32) -> u8 {
+    raw.round().clamp(0.0, 100.0) as u8
+}
+
+/// Which side, which roles, and whether the other side may step in.
+struct Wish {
+    /// Roles to look at first, in order.
+    first: Vec<RoleName>,
+    /// The cloud side is meant.
+    cloud: bool,
+    /// One model and no other.
+    only: Option<ModelRef>,
+    /// The other side may step in.
+    may_cross: bool,
+}
+
+impl Wish {
+    fn side(cloud: bool, policy: &Policy) -> Self {
+        let may_cross = if cloud { policy.fallback_to_local } else { policy.fallback_to_cloud };
+        Self { first: Vec::new(), cloud, only: None, may_cross }
+    }
+
+    fn strict(cloud: bool) -> Self {
+        Self { first: Vec::new(), cloud, only: None, may_cross: false }
+    }
+
+    fn side_role(&self) -> RoleName {
+        if self.cloud { RoleName::Cloud } else { RoleName::Coder }
+    }
+}
+
+/// Steps 1, 3 (server tools), 4 and 5.
+fn wish(question: &Question<'_>, policy: &Policy, catalog: &Catalog, decision: &mut Decision) -> Wish {
+    let say = &mut decision.reasons;
+    if let Some(forced) = &question.forced
+        && let Some(wish) = wish_for_target(&forced.target, forced.by, catalog, say)
+    {
+        return wish;
+    }
+    if question.forced.is_none()
+        && let Some(wish) = wish_for_target(&question.asked, "model id", catalog, say)
+    {
+        return wish;
+    }
+    match policy.mode {
+        Mode::Local => {
+            say.push("mode is all local".into());
+            return Wish::strict(false);
+        }
+        Mode::Cloud => {
+            say.push("mode is all cloud".into());
+            return Wish::side(true, policy);
+        }
+        Mode::Auto | Mode::Dispatcher => {}
+    }
+    wish_for_kind(question.turn, policy, say).unwrap_or_else(|| wish_for_score(question, policy, decision))
+}
+
+fn wish_for_target(target: &Target, by: &str, catalog: &Catalog, say: &mut Vec<String>) -> Option<Wish> {
+    let wish = match target {
+        Target::Auto => return None,
+        Target::Local => Wish::strict(false),
+        Target::Cloud => Wish::strict(true),
+        Target::Model(model) => {
+            say.push(format!("{by} names {model}"));
+            return Some(Wish { only: Some(model.clone()), ..Wish::strict(!catalog.facts(model).local) });
+        }
+    };
+    say.push(format!("{by} asks for {}", if wish.cloud { "cloud" } else { "local" }));
+    Some(wish)
+}
+
+fn wish_for_kind(turn: &Turn, policy: &Policy, say: &mut Vec<String>) -> Option<Wish> {
+    let has = |role| !policy.role(role).is_empty();
+    let local_first = |role: RoleName| Wish { first: vec![role], ..Wish::side(false, policy) };
+    match turn.kind {
+        Kind::Title | Kind::Suggestion => {
+            say.push("a throwaway request (title or suggestion): background work".into());
+            Some(local_first(RoleName::Background))
+        }
+        Kind::Compaction if has(RoleName::LongContext) => {
+            say.push("a compaction: goes to the long-context model".into());
+            Some(local_first(RoleName::LongContext))
+        }
+        Kind::WebSearch => {
+            say.push("web search runs on the server: cloud".into());
+            Some(Wish { first: vec![RoleName::WebSearch], ..Wish::side(true, policy) })
+        }
+        _ if turn.server_tools && !turn.client_tools => {
+            say.push("the request brings server tools only the cloud can run".into());
+            Some(Wish::side(true, policy))
+        }
+        _ => None,
+    }
+}
+
+fn wish_for_score(question: &Question<'_>, policy: &Policy, decision: &mut Decision) -> Wish {
+    let score = decision.score.value;
+    let threshold = policy.threshold;
+    let say = &mut decision.reasons;
+    let tokens = question.turn.structure.prompt_tokens;
+    if question.earlier.is_some_and(|earlier| earlier.cloud) {
+        say.push("this turn already went to the cloud and stays there".into());
+        return Wish::side(true, policy);
+    }
+    if let Some(most) = policy.max_local_tokens
+        && tokens > most
+    {
+        say.push(format!("about {tokens} tokens are above max_local_tokens {most}"));
+        return Wish::side(true, policy);
+    }
+    if score >= threshold {
+        let rose = question.earlier.is_some();
+        say.push(format!(
+            "score {score} reaches the threshold {threshold}: cloud{}",
+            if rose { " (escalated)" } else { "" }
+        ));
+        return Wish::side(true, policy);
+    }
+    say.push(format!("score {score} is under the threshold {threshold}: local"));
+    let think = question.turn.thinking && !policy.role(RoleName::Think).is_empty();
+    if think {
+        say.push("thinking was asked for".into());
+    }
+    Wish { first: if think { vec![RoleName::Think] } else { Vec::new() }, ..Wish::side(false, policy) }
+}
+
+/// All models that may be asked, in the order of wishes; the ones of the other side are marked.
+fn line_up(wish: &Wish, policy: &Policy, catalog: &Catalog) -> Vec<Candidate> {
+    if let Some(only) = &wish.only {
+        return vec![candidate(only, wish.side_role(), catalog)];
+    }
+    let mut line: Vec<Candidate> = Vec::new();
+    let mut add = |role: RoleName, crossed: bool| {
+        for model in policy.role(role) {
+            if line.iter().all(|seen| seen.model != *model) {
+                let mut next = candidate(model, role, catalog);
+                next.fallback = crossed.then(String::new);
+                line.push(next);
+            }
+        }
+    };
+    wish.first.iter().for_each(|role| add(*role, false));
+    let (own, other) = if wish.cloud { (RoleName::Cloud, RoleName::Coder) } else { (RoleName::Coder, RoleName::Cloud) };
+    add(own, false);
+    if !wish.cloud {
+        add(RoleName::LongContext, false);
+    }
+    if wish.may_cross {
+        add(other, true);
+    }
+    line.retain(|c| wish.may_cross || wish.cloud != c.local);
+    line
+}
+
+fn candidate(model: &ModelRef, role: RoleName, catalog: &Catalog) -> Candidate {
+    let facts = catalog.facts(model);
+    Candidate {
+        model: model.clone(),
+        role,
+        local: facts.local,
+        fallback: None,
+        describe_images: false,
+        context: facts.context,
+    }
+}
+
+/// Step 3: images and the real window.
+fn fit(
+    candidates: Vec<Candidate>,
+    turn: &Turn,
+    policy: &Policy,
+    catalog: &Catalog,
+    decision: &mut Decision,
+) -> Vec<Candidate> {
+    let blind = |facts: &ModelFacts| turn.images > 0 && facts.vision == Some(false);
+    let mut fitting = Vec::with_capacity(candidates.len());
+    let mut largest = 0;
+    let any = !candidates.is_empty();
+    for mut next in candidates {
+        let facts = catalog.facts(&next.model);
+        if let Some(window) = facts.context
+            && !fits(turn, window)
+        {
+            let tokens = turn.structure.prompt_tokens;
+            decision.reasons.push(format!("{} holds {window} tokens, about {tokens} are needed", next.model));
+            largest = largest.max(window);
+            continue;
+        }
+        next.describe_images = blind(&facts);
+        fitting.push(next);
+    }
+    if any && fitting.is_empty() {
+        decision.refusal = Some(Refusal::TooLong { tokens: turn.structure.prompt_tokens, maximum: largest });
+    }
+    if policy.vision == VisionMode::Route && turn.undescribed > 0 {
+        route_to_vision(&mut fitting, policy, catalog, decision);
+    } else if fitting.first().is_some_and(|first| first.describe_images) {
+        decision.reasons.push(format!("{} image(s) will be described for a model that cannot see", turn.images));
+    }
+    fitting
+}
+
+/// `vision.mode = "route"`: who can see answers a turn that brings pictures.
+fn route_to_vision(fitting: &mut Vec<Candidate>, policy: &Policy, catalog: &Catalog, decision: &mut Decision) {
+    if fitting.first().is_none_or(|first| !first.describe_images) {
+        return;
+    }
+    let mut seeing: Vec<Candidate> =
+        policy.role(RoleName::Vision).iter().map(|model| candidate(model, RoleName::Vision, catalog)).collect();
+    if seeing.is_empty() {
+        return;
+    }
+    decision.reasons.push("the turn brings pictures: the vision model answers".into());
+    seeing.append(fitting);
+    *fitting = seeing;
+}
+
+fn fits(turn: &Turn, window: u64) -> bool {
+    let room = turn.max_tokens.unwrap_or(ANSWER_ROOM).min(ANSWER_ROOM).min(window / 8);
+    turn.structure.prompt_tokens + room <= window
+}
+
+/// Step 7: backends that are down go last, and who stands in says for whom.
+fn by_health(candidates: Vec<Candidate>, health: &Health, wish: &Wish, say: &mut Vec<String>) -> Vec<Candidate> {
+    let (up, down): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|c| health.is_up(&c.model.backend));
+    for one in &down {
+        say.push(format!("{} is offline: {} is tried last", one.model.backend, one.model));
+    }
+    let mut line: Vec<Candidate> = up.into_iter().chain(down).collect();
+    let own_side = if wish.cloud { "the cloud" } else { "the local model" };
+    for one in &mut line {
+        if one.fallback.is_some() {
+            one.fallback = Some(format!("{own_side} could not take it"));
+        }
+    }
+    line
+}

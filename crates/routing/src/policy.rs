@@ -1,0 +1,178 @@
+//! What a decision depends on besides the request: the user's policy, the health of the backends, the models there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ModelRef, Weights};
+
+/// Where requests go when nothing else is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// By complexity.
+    #[default]
+    Auto,
+    /// Everything stays on this machine.
+    Local,
+    /// Everything goes to the cloud.
+    Cloud,
+    /// By complexity, and a small model decides in the grey band.
+    Dispatcher,
+}
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleName {
+    /// Everyday work on this machine.
+    #[default]
+    Coder,
+    /// Pictures.
+    Vision,
+    /// Hard work.
+    Cloud,
+    /// Titles, suggestions.
+    Background,
+    /// Tool calls.
+    Tool,
+    /// Thinking.
+    Think,
+    /// Prompts too long for the coder.
+    LongContext,
+    /// Server-side web search.
+    WebSearch,
+    /// Names a role for a turn.
+    Dispatcher,
+}
+
+impl RoleName {
+    /// The name used in settings and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Coder => "coder",
+            Self::Vision => "vision",
+            Self::Cloud => "cloud",
+            Self::Background => "background",
+            Self::Tool => "tool",
+            Self::Think => "think",
+            Self::LongContext => "long_context",
+            Self::WebSearch => "web_search",
+            Self::Dispatcher => "dispatcher",
+        }
+    }
+}
+
+/// How a picture reaches a model that cannot see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VisionMode {
+    /// A vision model describes it, the description takes its place.
+    #[default]
+    Describe,
+    /// The vision model answers the turn, its answer becomes the description.
+    Route,
+}
+
+/// The user's wishes.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Where requests go.
+    pub mode: Mode,
+    /// Scores at or above it go to the cloud, 0..=100.
+    pub threshold: u8,
+    /// Prompts above so many tokens never stay local; `None` leaves it to the real window.
+    pub max_local_tokens: Option<u64>,
+    /// The cloud may take over when this machine cannot.
+    pub fallback_to_cloud: bool,
+    /// This machine may take over when the cloud cannot.
+    pub fallback_to_local: bool,
+    /// Pictures.
+    pub vision: VisionMode,
+    /// Models for each role, best first.
+    pub roles: BTreeMap<RoleName, Vec<ModelRef>>,
+    /// Points for the score.
+    pub weights: Weights,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Auto,
+            threshold: 50,
+            max_local_tokens: None,
+            fallback_to_cloud: true,
+            fallback_to_local: true,
+            vision: VisionMode::Describe,
+            roles: BTreeMap::new(),
+            weights: Weights::default(),
+        }
+    }
+}
+
+impl Policy {
+    /// The models of a role, best first.
+    #[must_use]
+    pub fn role(&self, role: RoleName) -> &[ModelRef] {
+        self.roles.get(&role).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Backends that do not answer now. A backend never asked counts as up.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// Names of the backends that are down.
+    pub down: BTreeSet<String>,
+}
+
+impl Health {
+    /// Whether the backend is not known to be down.
+    #[must_use]
+    pub fn is_up(&self, backend: &str) -> bool {
+        !self.down.contains(backend)
+    }
+}
+
+/// What is known of one model. `None` means unknown and is taken for yes where a yes lets a request through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelFacts {
+    /// Runs on this machine or in this house.
+    pub local: bool,
+    /// Window in tokens that is really usable now (loaded context), or the model's ceiling.
+    pub context: Option<u64>,
+    /// Can see pictures.
+    pub vision: Option<bool>,
+    /// Was trained to call tools.
+    pub tools: Option<bool>,
+    /// Is in memory now.
+    pub loaded: Option<bool>,
+}
+
+/// The models there are.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// Facts per model.
+    pub models: BTreeMap<ModelRef, ModelFacts>,
+    /// Backends of the settings, and whether they are local.
+    pub backends: BTreeMap<String, bool>,
+}
+
+impl Catalog {
+    /// What is known of a model; for one not listed, only where it runs.
+    #[must_use]
+    pub fn facts(&self, model: &ModelRef) -> ModelFacts {
+        self.models.get(model).cloned().unwrap_or_else(|| ModelFacts {
+            local: self.backends.get(&model.backend).copied().unwrap_or(false),
+            ..ModelFacts::default()
+        })
+    }
+
+    /// A model by its bare id, on whichever backend has it, local ones first.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&ModelRef> {
+        let mut found: Vec<_> = self.models.iter().filter(|(model, _)| model.model == id).collect();
+        found.sort_by_key(|(_, facts)| !facts.local);
+        found.first().map(|(model, _)| *model)
+    }
+}

@@ -1,0 +1,104 @@
+//! What a client may write where a model or a route is named.
+
+use crate::{Catalog, ModelRef};
+
+/// Where a client wants a request to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Let the score decide.
+    Auto,
+    /// This machine.
+    Local,
+    /// The cloud.
+    Cloud,
+    /// This model and no other.
+    Model(ModelRef),
+}
+
+/// A target that cannot be meant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// A model ref whose backend is not in the settings.
+    #[error("no backend named `{backend}` (asked for `{id}`)")]
+    UnknownBackend {
+        /// The backend part.
+        backend: String,
+        /// The whole text.
+        id: String,
+    },
+    /// A route that is neither local, cloud, auto nor a model ref.
+    #[error("`{0}` is no route")]
+    UnknownRoute(String),
+}
+
+impl Target {
+    /// Reads a model id. Ids that mean nothing here (`claude-sonnet-5-5`, `gpt-6-sol`) leave the choice to us:
+    /// agents send the names they know.
+    ///
+    /// # Errors
+    /// When it has the form of a model ref with an unknown backend.
+    pub fn from_model_id(id: &str, catalog: &Catalog) -> Result<Self, TargetError> {
+        let id = id.strip_prefix("anthropic/").unwrap_or(id);
+        match id {
+            "" | "auto" => return Ok(Self::Auto),
+            "local" => return Ok(Self::Local),
+            "cloud" => return Ok(Self::Cloud),
+            _ => {}
+        }
+        if let Ok(model) = id.parse::<ModelRef>() {
+            if catalog.backends.contains_key(&model.backend) {
+                return Ok(Self::Model(model));
+            }
+            return catalog
+                .by_id(id)
+                .cloned()
+                .map(Self::Model)
+                .ok_or_else(|| TargetError::UnknownBackend { backend: model.backend, id: id.into() });
+        }
+        Ok(catalog.by_id(id).cloned().map_or(Self::Auto, Self::Model))
+    }
+
+    /// Reads the `X-Force-Route` header or a tag: `local`, `cloud`, `auto`, or a model ref.
+    ///
+    /// # Errors
+    /// When it is none of them.
+    pub fn from_route(text: &str, catalog: &Catalog) -> Result<Self, TargetError> {
+        match (Self::from_model_id(text.trim(), catalog)?, text.trim()) {
+            (Self::Auto, route) if route != "auto" => Err(TargetError::UnknownRoute(route.into())),
+            (target, _) => Ok(target),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ModelFacts;
+
+    fn catalog() -> Catalog {
+        let mut catalog = Catalog::default();
+        catalog.backends.insert("lmstudio".into(), true);
+        catalog
+            .models
+            .insert(ModelRef::new("lmstudio", "qwen2.5-coder:7b"), ModelFacts { local: true, ..ModelFacts::default() });
+        catalog
+    }
+
+    #[test]
+    fn a_model_id_is_read_in_every_form_a_client_may_send() {
+        let read = |id| Target::from_model_id(id, &catalog());
+        assert_eq!(read("auto"), Ok(Target::Auto));
+        assert_eq!(read("anthropic/local"), Ok(Target::Local));
+        assert_eq!(read("claude-sonnet-5-5"), Ok(Target::Auto));
+        assert_eq!(read("lmstudio:a/b"), Ok(Target::Model(ModelRef::new("lmstudio", "a/b"))));
+        assert_eq!(read("anthropic/lmstudio:a/b"), Ok(Target::Model(ModelRef::new("lmstudio", "a/b"))));
+        assert_eq!(read("qwen2.5-coder:7b"), Ok(Target::Model(ModelRef::new("lmstudio", "qwen2.5-coder:7b"))));
+        assert!(matches!(read("nowhere:x"), Err(TargetError::UnknownBackend { .. })));
+    }
+
+    #[test]
+    fn a_route_that_means_nothing_is_an_error_where_a_model_id_is_not() {
+        assert!(Target::from_route("loca", &catalog()).is_err());
+        assert_eq!(Target::from_route(" cloud ", &catalog()), Ok(Target::Cloud));
+    }
+}

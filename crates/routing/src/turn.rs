@@ -1,0 +1,206 @@
+//! Reading a request: what the human asked in this turn, what kind of request it is, what it needs.
+
+use branchline_wire::hub::{Block, BlockKind, Content, Message, Request, Role, Thinking, ToolChoiceMode};
+
+use crate::human_text::strip_reminders;
+use crate::signals::{Effort, Structure};
+
+/// What kind of request this is (protocols B.9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A step of the main conversation.
+    #[default]
+    Main,
+    /// A step of a subagent.
+    Subagent,
+    /// Claude Code asks whether it may ask: `max_tokens` 1, the word "quota".
+    QuotaProbe,
+    /// A title for the session.
+    Title,
+    /// A guess at what the human types next.
+    Suggestion,
+    /// A summary of the conversation, to go on with less history.
+    Compaction,
+    /// A web search that the server is to run.
+    WebSearch,
+}
+
+/// What is known of a request before it is decided.
+#[derive(Clone, Debug, Default)]
+pub struct Turn {
+    /// What kind of request it is.
+    pub kind: Kind,
+    /// What the human wrote in this turn, reminders removed.
+    pub human: String,
+    /// Counts around it.
+    pub structure: Structure,
+    /// All images of the request, tool results and history included.
+    pub images: u32,
+    /// Images nobody has described yet; the engine knows, and fills it in.
+    pub undescribed: u32,
+    /// Tools only the server can run.
+    pub server_tools: bool,
+    /// Tools the client runs.
+    pub client_tools: bool,
+    /// Thinking was asked for with a budget (adaptive thinking is sent for every unknown model and says nothing).
+    pub thinking: bool,
+    /// A named route in the text: `<branchline:cloud>`.
+    pub tag: Option<String>,
+    /// Output limit asked for, in tokens.
+    pub max_tokens: Option<u64>,
+    /// Stands for this turn of this conversation in the memory of turns: the same for every request of one tool loop.
+    pub fingerprint: u64,
+}
+
+/// Reads `request`. `prompt_tokens` is the estimate of its size; `subagent` whether its headers say so.
+#[must_use]
+pub fn read(request: &Request<'_>, prompt_tokens: u64, subagent: bool) -> Turn {
+    let start = turn_start(&request.messages);
+    let human = start.map(|at| human_text_around(&request.messages, at)).unwrap_or_default();
+    let mut turn = Turn {
+        structure: structure(request, start.unwrap_or(0), prompt_tokens),
+        images: request.messages.iter().map(|message| count_images(&message.content)).sum(),
+        undescribed: 0,
+        server_tools: request.tools.iter().any(|tool| tool.server_type.is_some() && tool.input_schema.is_none()),
+        client_tools: request.tools.iter().any(|tool| tool.input_schema.is_some()),
+        thinking: matches!(request.thinking, Some(Thinking::Enabled { .. })),
+        tag: tag(&human).or_else(|| system_tag(request)),
+        max_tokens: request.max_tokens,
+        fingerprint: fingerprint(&human, start.unwrap_or(0)),
+        human,
+        kind: Kind::Main,
+    };
+    turn.kind = kind(request, &turn, subagent);
+    turn
+}
+
+/// Index of the message the turn begins with: the last one in which the human says something.
+fn turn_start(messages: &[Message<'_>]) -> Option<usize> {
+    messages.iter().rposition(|message| message.role == Role::User && !human_text(&message.content).is_empty())
+}
+
+/// Two user messages in a row are one word of the human (an attached picture, a compaction).
+fn human_text_around(messages: &[Message<'_>], at: usize) -> String {
+    let first = messages[..at].iter().rposition(|m| m.role != Role::User).map_or(0, |n| n + 1);
+    let texts: Vec<String> =
+        messages[first..=at].iter().map(|m| human_text(&m.content)).filter(|text| !text.is_empty()).collect();
+    texts.join("\n\n")
+}
+
+/// The human's own words in one message.
+fn human_text(content: &Content<'_>) -> String {
+    let own = |text: &str| strip_reminders(text).trim().to_owned();
+    match content {
+        Content::Text(text) => own(&text.decode()),
+        Content::Blocks(blocks) => {
+            let texts: Vec<String> =
+                blocks.iter().filter_map(Block::text).map(|t| own(&t.decode())).filter(|t| !t.is_empty()).collect();
+            texts.join("\n\n")
+        }
+    }
+}
+
+fn structure(request: &Request<'_>, turn_start: usize, prompt_tokens: u64) -> Structure {
+    let results = |messages: &[Message<'_>]| -> (u32, u32) {
+        let blocks = messages.iter().flat_map(|message| message.content.blocks());
+        blocks.fold((0, 0), |(all, failed), block| match &block.kind {
+            BlockKind::ToolResult { is_error, .. } => (all + 1, failed + u32::from(*is_error)),
+            _ => (all, failed),
+        })
+    };
+    let in_turn = &request.messages[turn_start..];
+    let (tool_results_in_turn, failures_in_turn) = results(in_turn.get(1..).unwrap_or_default());
+    Structure {
+        prompt_tokens,
+        tool_results_in_turn,
+        failures_in_turn,
+        tool_results_total: results(&request.messages).0,
+        messages: u32::try_from(request.messages.len()).unwrap_or(u32::MAX),
+        tools: u32::try_from(request.tools.len()).unwrap_or(u32::MAX),
+        plan_mode: in_turn.iter().any(|message| says_plan_mode(&message.content)),
+        effort: request.effort.as_ref().and_then(|effort| Effort::from_word(effort.as_escaped())),
+        images: in_turn.iter().map(|message| count_images(&message.content)).sum(),
+        ..Structure::default()
+    }
+}
+
+fn count_images(content: &Content<'_>) -> u32 {
+    let one = |block: &Block<'_>| match &block.kind {
+        BlockKind::Image { .. } => 1,
+        BlockKind::ToolResult { content, .. } => count_images(content),
+        _ => 0,
+    };
+    content.blocks().iter().map(one).sum()
+}
+
+/// Claude Code says so in a reminder beside the human's words.
+fn says_plan_mode(content: &Content<'_>) -> bool {
+    content.blocks().iter().filter_map(Block::text).any(|text| text.as_escaped().contains("Plan mode is active"))
+}
+
+fn kind(request: &Request<'_>, turn: &Turn, subagent: bool) -> Kind {
+    let probe =
+        request.max_tokens == Some(1) && request.messages.len() == 1 && turn.human.eq_ignore_ascii_case("quota");
+    let last_text = request.messages.last().map(|m| last_text(&m.content)).unwrap_or_default();
+    if probe {
+        Kind::QuotaProbe
+    } else if last_text.starts_with("[SUGGESTION MODE:") {
+        Kind::Suggestion
+    } else if last_text.starts_with("Your task is to create a detailed summary of the conversation") {
+        Kind::Compaction
+    } else if asks_for_title(request) {
+        Kind::Title
+    } else if turn.server_tools && !turn.client_tools && forced_tool(request).is_none() {
+        Kind::WebSearch
+    } else if subagent {
+        Kind::Subagent
+    } else {
+        Kind::Main
+    }
+}
+
+fn last_text(content: &Content<'_>) -> String {
+    match content {
+        Content::Text(text) => text.decode().into_owned(),
+        Content::Blocks(blocks) => {
+            blocks.iter().rev().find_map(Block::text).map(|t| t.decode().into_owned()).unwrap_or_default()
+        }
+    }
+}
+
+/// No tools, one message, and an answer of the shape `{title: string}` (client notes, section 5).
+fn asks_for_title(request: &Request<'_>) -> bool {
+    let schema = request.output_schema.as_ref().map(branchline_wire::json::Json::as_str).unwrap_or_default();
+    request.tools.is_empty() && request.messages.len() == 1 && schema.len() < 600 && schema.contains("\"title\"")
+}
+
+fn forced_tool<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+    match &request.tool_choice.as_ref()?.mode {
+        ToolChoiceMode::Tool(name) => Some(name.as_escaped()),
+        _ => None,
+    }
+}
+
+/// `<branchline:WHERE>` in a text.
+fn tag(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("<branchline:")?;
+    let (inside, _) = rest.split_once('>')?;
+    (inside.len() <= 200 && !inside.contains(char::is_whitespace)).then(|| inside.trim_end_matches('/').to_owned())
+}
+
+/// A subagent definition is the system prompt of its requests.
+fn system_tag(request: &Request<'_>) -> Option<String> {
+    let from = |text: &branchline_wire::text::Text<'_>| tag(text.as_escaped());
+    match &request.system {
+        Content::Text(text) => from(text),
+        Content::Blocks(blocks) => blocks.iter().filter_map(Block::text).find_map(from),
+    }
+}
+
+/// FNV-1a over the human's words and where they stand.
+fn fingerprint(human: &str, at: usize) -> u64 {
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let seed = 0xcbf2_9ce4_8422_2325 ^ (at as u64);
+    human.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+}
