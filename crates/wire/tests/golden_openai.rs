@@ -1,4 +1,5 @@
 //! One Anthropic request, rendered for every kind of OpenAI-type backend. The snapshots are the specification.
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use branchline_wire::codec::{decode_request, encode_request};
 use branchline_wire::protocol::{MaxTokensField, ReasoningControl, ReasoningReplay, ToolChoiceSupport};

@@ -1,4 +1,5 @@
 //! Laws of the OpenAI chat codec, tried on random conversations and streams.
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use branchline_wire::codec::{StreamDecoder, StreamEncoder, decode_request, decode_response, encode_request};
 use branchline_wire::collect::Collector;

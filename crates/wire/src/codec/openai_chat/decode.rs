@@ -13,7 +13,7 @@ mod response;
 
 pub(super) use messages::is_leading;
 
-use super::read::{elements, get, members, number, text, text_member, truth};
+use super::read::{elements, get, members, number, objects, text, text_member, truth};
 
 /// Reads a request.
 ///
@@ -111,11 +111,11 @@ fn string<'a>(path: &str, value: &'a str) -> Result<Text<'a>, DecodeError> {
 }
 
 fn conversation(value: &str) -> Result<(Content<'_>, Vec<Message<'_>>), DecodeError> {
-    let list = elements(value).map_err(|_| wrong("messages", "a list"))?;
+    let list = objects(value).map_err(|_| wrong("messages", "a list"))?;
     let mut found = Vec::with_capacity(list.len());
     let mut reader = messages::Reader::default();
-    for (nth, source) in list.into_iter().enumerate() {
-        found.push(reader.message(source, nth)?);
+    for (nth, object) in list.into_iter().enumerate() {
+        found.push(reader.message(object, nth)?);
     }
     let leading = found.iter().take_while(|message| message.role == Role::System).count();
     let rest = found.split_off(leading);

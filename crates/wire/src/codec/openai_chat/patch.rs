@@ -109,10 +109,15 @@ impl Patch<'_> {
             }
         }
         for (nth, message) in self.request.messages.iter().enumerate() {
+            let before = self.out.len();
             self.comma(start);
+            let empty = self.out.len();
             match message.raw {
                 Some(raw) => self.out.push_str(raw),
                 None => encode::message(message, nth, self.dialect, &mut self.out, &mut self.dropped),
+            }
+            if self.out.len() == empty {
+                self.out.truncate(before);
             }
         }
         self.out.push(']');
@@ -212,6 +217,17 @@ mod tests {
             hub.touched.messages = true;
         });
         assert_eq!(out, BODY.replace(r#"[{"type":"text","text":"a"}]"#, r#""new""#));
+    }
+
+    #[test]
+    fn a_message_emptied_by_an_edit_leaves_no_comma() {
+        let out = patched(|hub| {
+            hub.messages[1].role = crate::hub::Role::System;
+            hub.messages[1].content = Content::default();
+            hub.messages[1].raw = None;
+            hub.touched.messages = true;
+        });
+        assert_eq!(out, BODY.replace(r#",{"role":"assistant","content":"b","name":"n"}"#, ""));
     }
 
     #[test]

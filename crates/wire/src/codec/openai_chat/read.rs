@@ -37,9 +37,39 @@ pub(super) fn get<'a>(members: &[(&'a str, &'a str)], name: &str) -> Option<&'a 
     members.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| *value).filter(|value| *value != "null")
 }
 
-/// A string value.
+/// The objects of an array, each as source text with its members; no members where an element is no object.
+pub(super) fn objects(source: &str) -> Result<Vec<Object<'_>>, Error> {
+    let mut found = Vec::with_capacity(8);
+    let mut cursor = Cursor::new(source);
+    cursor.array(|inner| {
+        let mark = inner.mark();
+        if inner.peek() != b'{' {
+            found.push((inner.value()?, None));
+            return Ok(());
+        }
+        let mut members = Vec::with_capacity(8);
+        inner.object(|key, inner| {
+            members.push((key, inner.value()?));
+            Ok(())
+        })?;
+        found.push((inner.since(mark), Some(members)));
+        Ok(())
+    })?;
+    cursor.end()?;
+    Ok(found)
+}
+
+/// An object as source text, and its members.
+pub(super) type Object<'a> = (&'a str, Option<Vec<(&'a str, &'a str)>>);
+
+/// A string value. `source` was given by a cursor, so that what stands between quotes is known to be a string.
 pub(super) fn text(source: &str) -> Option<Text<'_>> {
-    Cursor::new(source).string().ok()
+    inside(source).map(Text::escaped)
+}
+
+/// The escaped inside of a string value.
+pub(super) fn inside(source: &str) -> Option<&str> {
+    source.strip_prefix('"')?.strip_suffix('"')
 }
 
 /// A string member.

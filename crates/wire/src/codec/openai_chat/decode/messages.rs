@@ -1,7 +1,7 @@
 //! One OpenAI message to one hub message.
 
 use crate::codec::DecodeError;
-use crate::codec::openai_chat::read::{elements, get, member, members, text, text_member};
+use crate::codec::openai_chat::read::{Object, get, inside, member, members, objects, text, text_member};
 use crate::hub::{Block, BlockKind, Content, ImageSource, Message, Role};
 use crate::json::Json;
 use crate::text::Text;
@@ -31,9 +31,10 @@ pub(in super::super) fn is_leading(source: &str) -> bool {
 }
 
 impl Reader {
-    pub(super) fn message<'a>(&mut self, source: &'a str, nth: usize) -> Result<Message<'a>, DecodeError> {
+    pub(super) fn message<'a>(&mut self, object: Object<'a>, nth: usize) -> Result<Message<'a>, DecodeError> {
         let at = |member: &str| format!("messages[{nth}]{member}");
-        let found = members(source).map_err(|_| DecodeError::new(at(""), "should be an object"))?;
+        let (source, found) = object;
+        let found = found.ok_or_else(|| DecodeError::new(at(""), "should be an object"))?;
         let role = get(&found, "role").and_then(text);
         let role = role.ok_or_else(|| DecodeError::new(at(".role"), "this field is required"))?;
         let content = get(&found, "content");
@@ -66,13 +67,13 @@ impl Reader {
             content.make_blocks().push(Block::from_text(refusal));
         }
         if let Some(calls) = get(found, "tool_calls") {
-            let calls = elements(calls).map_err(|_| DecodeError::new(&path, "should be a list"))?;
-            for (at, call) in calls.into_iter().enumerate() {
-                let id = text_member(call, "id").unwrap_or_default();
-                let function = member(call, "function").or_else(|| member(call, "custom"));
-                let function =
-                    function.ok_or_else(|| DecodeError::new(format!("{path}[{at}].function"), "required"))?;
-                content.make_blocks().push(tool_use(id, function));
+            let calls = objects(calls).map_err(|_| DecodeError::new(&path, "should be a list"))?;
+            for (at, (_, call)) in calls.into_iter().enumerate() {
+                let call = call.unwrap_or_default();
+                let id = get(&call, "id").and_then(text).unwrap_or_default();
+                let function = get(&call, "function").or_else(|| get(&call, "custom"));
+                let missing = || DecodeError::new(format!("{path}[{at}].function"), "this field is required");
+                content.make_blocks().push(tool_use(id, function.ok_or_else(missing)?));
             }
         }
         if let Some(function) = get(found, "function_call") {
@@ -88,8 +89,9 @@ fn one_block(kind: BlockKind<'_>) -> Content<'_> {
 }
 
 fn tool_use<'a>(id: Text<'a>, function: &'a str) -> Block<'a> {
-    let name = text_member(function, "name").unwrap_or_default();
-    let given = member(function, "arguments").or_else(|| member(function, "input"));
+    let found = members(function).unwrap_or_default();
+    let name = get(&found, "name").and_then(text).unwrap_or_default();
+    let given = get(&found, "arguments").or_else(|| get(&found, "input"));
     BlockKind::ToolUse { id, name, input: arguments(given) }.into()
 }
 
@@ -116,13 +118,13 @@ fn content_of<'a>(source: Option<&'a str>, path: &str) -> Result<Content<'a>, De
     if let Some(text) = text(source) {
         return Ok(Content::Text(text));
     }
-    let list = elements(source).map_err(|_| DecodeError::new(path, "should be a string or a list of parts"))?;
+    let list = objects(source).map_err(|_| DecodeError::new(path, "should be a string or a list of parts"))?;
     let parts = list.into_iter().enumerate().map(|(nth, part)| part_of(part, &format!("{path}[{nth}]")));
     parts.collect::<Result<_, _>>().map(Content::Blocks)
 }
 
-fn part_of<'a>(source: &'a str, path: &str) -> Result<Block<'a>, DecodeError> {
-    let found = members(source).map_err(|_| DecodeError::new(path, "should be an object"))?;
+fn part_of<'a>((source, found): Object<'a>, path: &str) -> Result<Block<'a>, DecodeError> {
+    let found = found.ok_or_else(|| DecodeError::new(path, "should be an object"))?;
     let kind = get(&found, "type").and_then(text);
     let kind = kind.ok_or_else(|| DecodeError::new(format!("{path}.type"), "this field is required"))?;
     let known = match kind.as_escaped() {
@@ -135,14 +137,28 @@ fn part_of<'a>(source: &'a str, path: &str) -> Result<Block<'a>, DecodeError> {
 
 /// `{"url": …}`, or the URL itself as some clients send it.
 fn image(source: &str) -> Option<ImageSource<'_>> {
-    let url = text(source).or_else(|| text_member(source, "url"))?;
-    Some(data_url(&url).unwrap_or(ImageSource::Url(url)))
+    let url = inside(source).or_else(|| member(source, "url").and_then(inside))?;
+    if memchr::memchr(b'\\', url.as_bytes()).is_none() {
+        return Some(match data_url(url) {
+            Some((media_type, data)) => {
+                ImageSource::Base64 { media_type: Text::escaped(media_type), data: Text::escaped(data) }
+            }
+            None => ImageSource::Url(Text::escaped(url)),
+        });
+    }
+    let url = Text::escaped(url);
+    Some(match data_url(&url.decode()) {
+        Some((media_type, data)) => ImageSource::Base64 {
+            media_type: Text::plain(media_type).into_owned(),
+            data: Text::plain(data).into_owned(),
+        },
+        None => ImageSource::Url(url.clone()),
+    })
 }
 
-fn data_url<'a>(url: &Text<'a>) -> Option<ImageSource<'a>> {
-    let plain = url.decode();
-    let (head, data) = plain.strip_prefix("data:")?.split_once(',')?;
+/// Media type and data of a base64 data URL.
+fn data_url(url: &str) -> Option<(&str, &str)> {
+    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
     let media_type = head.strip_suffix(";base64")?;
-    let media_type = media_type.split(';').next().unwrap_or(media_type);
-    Some(ImageSource::Base64 { media_type: Text::plain(media_type).into_owned(), data: Text::plain(data).into_owned() })
+    Some((media_type.split(';').next().unwrap_or(media_type), data))
 }

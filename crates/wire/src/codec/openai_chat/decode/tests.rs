@@ -148,6 +148,17 @@ fn a_whole_answer_is_read() {
 }
 
 #[test]
+fn a_call_cut_off_by_the_limit_is_kept_and_not_to_be_run() {
+    let body = json!({"id": "r", "model": "m", "choices": [{"finish_reason": "length", "message": {"content": null,
+        "tool_calls": [{"id": "c", "function": {"name": "Write", "arguments": "{\"path\":\"a"}}]}}]});
+    let source = body.to_string();
+    let answer = response(&source).unwrap();
+    assert_eq!(answer.stop_reason, Some(StopReason::MaxTokens));
+    let BlockKind::ToolUse { input, .. } = &answer.content[0].kind else { panic!("no call") };
+    assert_eq!(input.value(), json!({"__unparsedToolInput": {"raw": "{\"path\":\"a"}}));
+}
+
+#[test]
 fn what_is_no_answer_is_a_failure() {
     for (body, kind) in [
         (r#"{"error":"Unexpected endpoint or method. (POST /x). Returning 200 anyway"}"#, FailureKind::NotFound),

@@ -98,7 +98,7 @@ impl<'r, 'd> Parts<'r, 'd> {
         let members = read::members(source).unwrap_or_default();
         let kind = read::get(&members, "type").and_then(read::text).unwrap_or_default();
         if kind.is("text")
-            && let Some(data) = read::get(&members, "data").and_then(string)
+            && let Some(data) = read::get(&members, "data").and_then(read::inside)
         {
             return self.push(data);
         }
@@ -113,11 +113,11 @@ impl<'r, 'd> Parts<'r, 'd> {
 
     /// Text out of content that the hub keeps as JSON: a string, or a list of blocks.
     fn raw_content(&mut self, content: &'r str, place: Place) {
-        if let Some(text) = string(content) {
+        if let Some(text) = read::inside(content) {
             return self.push(text);
         }
         for (nth, block) in read::elements(content).unwrap_or_default().into_iter().enumerate() {
-            match read::member(block, "text").and_then(string) {
+            match read::member(block, "text").and_then(read::inside) {
                 Some(text) => self.push(text),
                 None => self.lost(Place { inner: Some(nth), ..place }, "no text: the backend cannot read it"),
             }
@@ -127,12 +127,12 @@ impl<'r, 'd> Parts<'r, 'd> {
     fn other(&mut self, kind: &'r str, json: &'r str, place: Place) {
         match kind {
             "tool_reference" => {
-                let name = read::member(json, "tool_name").and_then(string).unwrap_or("?");
+                let name = read::member(json, "tool_name").and_then(read::inside).unwrap_or("?");
                 self.push(format!("[the tool {name} can be called now]"));
             }
             "search_result" => {
                 for name in ["title", "source"] {
-                    self.push(read::member(json, name).and_then(string).unwrap_or_default());
+                    self.push(read::member(json, name).and_then(read::inside).unwrap_or_default());
                 }
                 self.raw_content(read::member(json, "content").unwrap_or_default(), place);
             }
@@ -171,11 +171,6 @@ impl<'r, 'd> Parts<'r, 'd> {
         self.push("[result of a tool call that is no longer in the conversation]");
         self.result(content, is_error, place);
     }
-}
-
-/// The escaped inside of a JSON string.
-fn string(source: &str) -> Option<&str> {
-    source.strip_prefix('"')?.strip_suffix('"')
 }
 
 /// Writes parts as one string when they are text only (and `as_string`, or there is but one), else as a list.
