@@ -1,5 +1,7 @@
 //! Laws of the Anthropic codec, over random requests, streams and events.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use branchline_wire::codec::anthropic::{decode, encode, patch, stream};
 use branchline_wire::collect::Collector;
 use branchline_wire::edit::{self, BlockPath, Edit};

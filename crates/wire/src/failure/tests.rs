@@ -69,9 +69,12 @@ fn every_known_wording_of_an_overflow_is_understood_with_its_numbers() {
     assert_eq!(classify(400, "too much", None, Some("exceed_context_size_error")), overflow(None, None));
 }
 
+/// Status, message, code, type, and the cause they mean.
+type Case = (u16, &'static str, Option<&'static str>, Option<&'static str>, FailureKind);
+
 #[test]
 fn other_causes_are_told_by_wording_code_or_status() {
-    let table: &[(u16, &str, Option<&str>, Option<&str>, FailureKind)] = &[
+    let table: &[Case] = &[
         (500, "failed to parse grammar", None, None, FailureKind::Grammar),
         (
             400,
