@@ -90,7 +90,8 @@ impl Attempt<'_> {
         headers.insert(HOP, HeaderValue::from_static("1"));
         let (body, dropped) = self.render(edits);
         journal.dropped(&dropped);
-        let query = self.call.query.clone().filter(|_| self.backend.dialect().genuine_anthropic && self.same_protocol());
+        let query =
+            self.call.query.clone().filter(|_| self.backend.dialect().genuine_anthropic && self.same_protocol());
         Ok(Outbound { protocol: self.protocol, headers, body, query })
     }
 
@@ -142,7 +143,7 @@ impl Attempt<'_> {
             client: self.call.protocol,
             model,
             manner: self.manner,
-            keep_text: self.candidate.role == branchline_routing::RoleName::Vision,
+            keep_text: self.candidate.role == branchline_routing::Role::Vision,
         };
         if self.inbound.request.stream { relay.stream(response).await } else { relay.whole(response).await }
     }

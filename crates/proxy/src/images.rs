@@ -211,7 +211,7 @@ pub(crate) async fn stored(engine: &Engine, key: &ImageKey) -> Option<Arc<str>> 
 }
 
 async fn ask_someone(engine: &Arc<Engine>, call: &Call, picture: &Picture) -> Result<Arc<str>, String> {
-    let models = call.world.policy.role(branchline_routing::RoleName::Vision);
+    let models = call.world.policy.role(branchline_routing::Role::Vision);
     let mut reason = "no vision model is set up".to_owned();
     for model in models {
         let Some(backend) = call.world.backends.get(&model.backend) else { continue };
@@ -229,8 +229,7 @@ async fn ask_someone(engine: &Arc<Engine>, call: &Call, picture: &Picture) -> Re
 
 async fn ask(call: &Call, backend: &Backend, model: &str, picture: &Picture) -> Result<String, String> {
     let vision = &call.world.settings.vision;
-    let source =
-        ImageSource::Base64 { media_type: Text::plain(&picture.media_type), data: Text::plain(&picture.data) };
+    let source = ImageSource::Base64 { media_type: Text::plain(&picture.media_type), data: Text::plain(&picture.data) };
     let question = Text::plain(vision.prompt.as_deref().unwrap_or(QUESTION));
     let content = Content::Blocks(vec![BlockKind::Image { source }.into(), Block::from_text(question)]);
     let request = Request {
@@ -292,7 +291,13 @@ pub(crate) async fn look_up(engine: &Arc<Engine>, call: &Call, inbound: &mut Inb
 }
 
 /// In route mode: what the vision model said about a turn is the description of the turn's pictures.
-pub(crate) async fn keep_answer(engine: &Arc<Engine>, call: &Call, inbound: &Inbound<'_>, said: &str, model: &ModelRef) {
+pub(crate) async fn keep_answer(
+    engine: &Arc<Engine>,
+    call: &Call,
+    inbound: &Inbound<'_>,
+    said: &str,
+    model: &ModelRef,
+) {
     let (pictures, _) = pictures(call, &inbound.request);
     for picture in pictures {
         if stored(engine, &picture.key).await.is_none() {

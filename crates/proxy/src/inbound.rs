@@ -45,7 +45,7 @@ fn asked(call: &Call, request: &Request<'_>) -> Result<Target, Fault> {
     let id = request.model.decode();
     let alias = call.world.settings.aliases.get(id.as_ref()).and_then(|alias| alias.model.as_ref());
     match alias {
-        Some(model) => Ok(Target::Model(crate::world::model_ref(model))),
+        Some(model) => Ok(Target::Model(model.clone())),
         None => Ok(Target::from_model_id(&id, &call.world.catalog)?),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use branchline_routing::{Candidate, Decision, Question, RoleName, decide};
+use branchline_routing::{Candidate, Decision, Question, Role, decide};
 use branchline_wire::Protocol;
 use branchline_wire::edit::Edit;
 use branchline_wire::hub::FailureKind;
@@ -149,7 +149,8 @@ impl Trip<'_> {
         }
         let crossed = candidate.fallback.clone()?;
         let down = &self.call.world.down;
-        let first = self.decision.reasons.iter().rev().find(|reason| reason.contains("offline") || reason.contains("holds"));
+        let first =
+            self.decision.reasons.iter().rev().find(|reason| reason.contains("offline") || reason.contains("holds"));
         Some(first.cloned().or_else(|| down.values().next().cloned()).unwrap_or(crossed))
     }
 
@@ -205,7 +206,7 @@ impl Trip<'_> {
 
     /// In route mode the vision model's answer becomes the description of the turn's pictures.
     async fn keep_description(&self, candidate: &Candidate, tried: Tried) {
-        if candidate.role == RoleName::Vision && !tried.text.trim().is_empty() {
+        if candidate.role == Role::Vision && !tried.text.trim().is_empty() {
             images::keep_answer(self.engine, self.call, self.inbound, tried.text.trim(), &candidate.model).await;
         }
     }
@@ -226,7 +227,8 @@ impl Trip<'_> {
         let Some(mut miss) = last else {
             return Err(branchline_routing::Refusal::NoModel { wanted: self.decision.role.as_str() }.into());
         };
-        let same = self.decision.candidates.len() == 1 && self.protocol(&self.decision.candidates[0]) == self.call.protocol;
+        let same =
+            self.decision.candidates.len() == 1 && self.protocol(&self.decision.candidates[0]) == self.call.protocol;
         if let Some((status, headers, body)) = miss.raw.take()
             && same
             && !line.committed()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::{Html, IntoResponse, Json, Response};
-use branchline_routing::{Decision, ModelRef, RoleName};
+use branchline_routing::{Decision, ModelRef, Role};
 use branchline_wire::Protocol;
 use branchline_wire::codec::{DecodeError, anthropic, decode_request};
 use branchline_wire::hub::FailureKind;
@@ -52,6 +52,14 @@ fn classified(engine: &Arc<Engine>, headers: &HeaderMap, body: Bytes) -> Result<
     explain(engine, &call)
 }
 
+/// The same for a request that did not come over HTTP: `{"text": …}`, or a whole request of either protocol.
+///
+/// # Errors
+/// As for the request itself.
+pub fn classify_value(engine: &Arc<Engine>, request: &Value) -> Result<Value, Fault> {
+    classified(engine, &HeaderMap::new(), request.to_string().into())
+}
+
 /// Decides on a request without calling a model.
 ///
 /// # Errors
@@ -67,9 +75,11 @@ pub(crate) fn explain(engine: &Arc<Engine>, call: &Call) -> Result<Value, Fault>
 fn explanation(decision: &Decision, threshold: u8, tokens: u64, images: u32) -> Value {
     let first = decision.candidates.first();
     let target = first.map(|candidate| if candidate.local { "local" } else { "cloud" });
-    let points = decision.score.points.iter().map(|point| {
-        json!({ "signal": point.signal, "points": point.points, "why": point.why })
-    });
+    let points = decision
+        .score
+        .points
+        .iter()
+        .map(|point| json!({ "signal": point.signal, "points": point.points, "why": point.why }));
     let points: Vec<Value> = points.collect();
     json!({
         "score": decision.score.value,
@@ -95,7 +105,8 @@ fn wrap_text(body: Bytes) -> Result<Bytes, Fault> {
     match (fields.get("text"), fields.contains_key("messages")) {
         (Some(Value::String(text)), false) => {
             let model = fields.get("model").cloned().unwrap_or_else(|| json!("auto"));
-            let wrapped = json!({ "model": model, "max_tokens": 1024, "messages": [{ "role": "user", "content": text }] });
+            let wrapped =
+                json!({ "model": model, "max_tokens": 1024, "messages": [{ "role": "user", "content": text }] });
             Ok(wrapped.to_string().into())
         }
         (_, true) => Ok(body),
@@ -149,11 +160,8 @@ pub(crate) async fn model(
             .no_retry();
         return refuse(&engine, uri.path(), &headers, &fault);
     };
-    let list = if asks_as_anthropic(&headers) {
-        pages::models_anthropic(&[entry])
-    } else {
-        pages::models_openai(&[entry])
-    };
+    let list =
+        if asks_as_anthropic(&headers) { pages::models_anthropic(&[entry]) } else { pages::models_openai(&[entry]) };
     Json(list["data"][0].clone()).into_response()
 }
 
@@ -164,7 +172,7 @@ fn asks_as_anthropic(headers: &HeaderMap) -> bool {
 /// The routes by name, then every model of every backend.
 fn entries(engine: &Engine) -> Vec<ModelEntry> {
     let world = engine.world();
-    let route = |id: &str, display: &str, role: RoleName| {
+    let route = |id: &str, display: &str, role: Role| {
         let facts = world.policy.role(role).first().map(|model| world.catalog.facts(model)).unwrap_or_default();
         ModelEntry {
             id: id.into(),
@@ -177,9 +185,9 @@ fn entries(engine: &Engine) -> Vec<ModelEntry> {
         }
     };
     let mut entries = vec![
-        route("auto", "Branchline: by complexity", RoleName::Coder),
-        route("local", "Branchline: this machine", RoleName::Coder),
-        route("cloud", "Branchline: cloud", RoleName::Cloud),
+        route("auto", "Branchline: by complexity", Role::Coder),
+        route("local", "Branchline: this machine", Role::Coder),
+        route("cloud", "Branchline: cloud", Role::Cloud),
     ];
     entries.extend(world.cards().map(|card| ModelEntry {
         id: ModelRef::new(&card.backend, &card.id).to_string(),
@@ -255,7 +263,7 @@ pub async fn view(engine: &Engine) -> StatusView {
             detail: down.cloned().or_else(|| backend.lacks_key().then(|| "no key is stored".into())),
         }
     });
-    let roles = [RoleName::Coder, RoleName::Vision, RoleName::Cloud, RoleName::Background, RoleName::LongContext];
+    let roles = [Role::Coder, Role::Vision, Role::Cloud, Role::Background, Role::LongContext];
     let chosen = roles.iter().filter_map(|role| {
         let models = world.policy.role(*role).iter().map(ToString::to_string).collect::<Vec<_>>();
         (!models.is_empty()).then(|| RoleView { role: role.as_str().into(), models })
@@ -322,6 +330,7 @@ pub(crate) async fn wrong_method(
     headers: HeaderMap,
 ) -> Response {
     let message = format!("{} does not take {method}", uri.path());
-    let fault = Fault::new(FailureKind::NotFound, "wrong_method", message).hint("GET /docs lists the routes").no_retry();
+    let fault =
+        Fault::new(FailureKind::NotFound, "wrong_method", message).hint("GET /docs lists the routes").no_retry();
     refuse(&engine, uri.path(), &headers, &fault)
 }

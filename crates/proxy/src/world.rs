@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use branchline_routing::{Catalog, Health, Mode, ModelRef, Policy, RoleName, VisionMode};
+use branchline_routing::{Catalog, Health, ModelRef, Policy, Role};
+use branchline_settings::Settings;
 use branchline_settings::presets::DEFAULT_CLOUD_MODEL;
-use branchline_settings::schema::{RouteMode, TokenLimit, VisionMode as VisionSetting};
-use branchline_settings::{Role, Settings};
+use branchline_settings::schema::TokenLimit;
 use branchline_wire::Protocol;
 
 use crate::backend::Backend;
@@ -43,7 +43,7 @@ impl World {
         down: BTreeMap<String, String>,
     ) -> Self {
         let catalog = catalog(&settings, &backends, &found);
-        let policy = policy(&settings, &backends, &found, &catalog);
+        let policy = policy(&settings, &backends, &found);
         let health = Health { down: down.keys().cloned().collect() };
         Self { settings, policy, backends, found, catalog, health, down }
     }
@@ -75,11 +75,7 @@ impl World {
     }
 }
 
-fn catalog(
-    settings: &Settings,
-    backends: &BTreeMap<String, Arc<Backend>>,
-    found: &BTreeMap<String, Found>,
-) -> Catalog {
+fn catalog(settings: &Settings, backends: &BTreeMap<String, Arc<Backend>>, found: &BTreeMap<String, Found>) -> Catalog {
     let mut catalog = Catalog::default();
     for (name, backend) in backends {
         let local = backend.resolved.local;
@@ -90,55 +86,38 @@ fn catalog(
     }
     for alias in settings.aliases.values() {
         if let Some(model) = &alias.model {
-            let model = model_ref(model);
-            let mut facts = catalog.facts(&model);
+            let mut facts = catalog.facts(model);
             facts.vision = alias.capabilities.vision.or(facts.vision);
             facts.tools = alias.capabilities.tools.or(facts.tools);
             facts.context = alias.capabilities.context_tokens.or(facts.context);
-            catalog.models.insert(model, facts);
+            catalog.models.insert(model.clone(), facts);
         }
     }
     catalog
 }
 
-pub(crate) fn model_ref(model: &branchline_settings::ModelRef) -> ModelRef {
-    ModelRef::new(&model.backend, &model.model)
-}
-
-fn policy(
-    settings: &Settings,
-    backends: &BTreeMap<String, Arc<Backend>>,
-    found: &BTreeMap<String, Found>,
-    catalog: &Catalog,
-) -> Policy {
+fn policy(settings: &Settings, backends: &BTreeMap<String, Arc<Backend>>, found: &BTreeMap<String, Found>) -> Policy {
     let routing = &settings.routing;
     let usable = |model: &ModelRef| backends.get(&model.backend).is_some_and(|backend| !backend.lacks_key());
     let mut roles = BTreeMap::new();
     for role in Role::ALL {
-        let chosen: Vec<_> = settings.roles.get(role).iter().map(model_ref).filter(usable).collect();
-        roles.insert(role_name(role), chosen);
+        let chosen: Vec<_> = settings.roles.get(role).iter().filter(|model| usable(model)).cloned().collect();
+        roles.insert(role, chosen);
     }
     let cards = || backends.iter().filter(|(_, b)| b.resolved.local).filter_map(|(name, _)| found.get(name));
     if settings.roles.coder.is_empty() {
-        roles.insert(RoleName::Coder, pick_coder(cards()).into_iter().collect());
+        roles.insert(Role::Coder, pick_coder(cards()).into_iter().collect());
     }
     if settings.roles.vision.is_empty() {
-        roles.insert(RoleName::Vision, pick_vision(cards()).into_iter().collect());
+        roles.insert(Role::Vision, pick_vision(cards()).into_iter().collect());
     }
     if settings.roles.cloud.is_empty()
         && let Ok(default) = DEFAULT_CLOUD_MODEL.parse::<ModelRef>()
     {
-        roles.insert(RoleName::Cloud, Some(default).filter(usable).into_iter().collect());
+        roles.insert(Role::Cloud, Some(default).filter(usable).into_iter().collect());
     }
-    // An alias or a role may name a model as cloud that runs here: where it runs decides.
-    debug_assert!(catalog.backends.len() == backends.len());
     Policy {
-        mode: match routing.mode {
-            RouteMode::Auto => Mode::Auto,
-            RouteMode::Local => Mode::Local,
-            RouteMode::Cloud => Mode::Cloud,
-            RouteMode::Dispatcher => Mode::Dispatcher,
-        },
+        mode: routing.mode,
         threshold: routing.threshold,
         max_local_tokens: match routing.max_local_tokens {
             TokenLimit::Auto => None,
@@ -146,26 +125,9 @@ fn policy(
         },
         fallback_to_cloud: routing.fallback_to_cloud,
         fallback_to_local: routing.fallback_to_local,
-        vision: match settings.vision.mode {
-            VisionSetting::Describe => VisionMode::Describe,
-            VisionSetting::Route => VisionMode::Route,
-        },
+        vision: settings.vision.mode,
         roles,
         ..Policy::default()
-    }
-}
-
-const fn role_name(role: Role) -> RoleName {
-    match role {
-        Role::Coder => RoleName::Coder,
-        Role::Vision => RoleName::Vision,
-        Role::Cloud => RoleName::Cloud,
-        Role::Background => RoleName::Background,
-        Role::Tool => RoleName::Tool,
-        Role::Think => RoleName::Think,
-        Role::LongContext => RoleName::LongContext,
-        Role::WebSearch => RoleName::WebSearch,
-        Role::Dispatcher => RoleName::Dispatcher,
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::score::{Score, TurnText, score};
 use crate::turn::{Kind, Turn};
-use crate::{Catalog, Health, Mode, ModelFacts, ModelRef, Policy, RoleName, Target, VisionMode};
+use crate::{Catalog, Health, Mode, ModelFacts, ModelRef, Policy, Role, Target, VisionMode};
 
 /// Room kept for the answer when a prompt is fitted into a window, in tokens, if the window is large enough.
 const ANSWER_ROOM: u64 = 4096;
@@ -47,7 +47,7 @@ pub struct Candidate {
     /// The model.
     pub model: ModelRef,
     /// The role it was taken from.
-    pub role: RoleName,
+    pub role: Role,
     /// Whether it runs on this machine.
     pub local: bool,
     /// Set when it stands in for something else: why, in words.
@@ -64,7 +64,7 @@ pub struct Decision {
     /// What kind of request it is.
     pub kind: Kind,
     /// The role first asked.
-    pub role: RoleName,
+    pub role: Role,
     /// Models to try, in order. Empty with [`Decision::refusal`] or when answered here.
     pub candidates: Vec<Candidate>,
     /// The score with its points.
@@ -100,7 +100,7 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
     let turn = question.turn;
     let mut decision = Decision {
         kind: turn.kind,
-        role: RoleName::Coder,
+        role: Role::Coder,
         candidates: Vec::new(),
         score: turn_score(question, policy),
         reasons: Vec::new(),
@@ -145,7 +145,7 @@ fn clamp_score(raw: f32) -> u8 {
 /// Which side, which roles, and whether the other side may step in.
 struct Wish {
     /// Roles to look at first, in order.
-    first: Vec<RoleName>,
+    first: Vec<Role>,
     /// The cloud side is meant.
     cloud: bool,
     /// One model and no other.
@@ -164,8 +164,8 @@ impl Wish {
         Self { first: Vec::new(), cloud, only: None, may_cross: false }
     }
 
-    fn side_role(&self) -> RoleName {
-        if self.cloud { RoleName::Cloud } else { RoleName::Coder }
+    fn side_role(&self) -> Role {
+        if self.cloud { Role::Cloud } else { Role::Coder }
     }
 }
 
@@ -212,19 +212,19 @@ fn wish_for_target(target: &Target, by: &str, catalog: &Catalog, say: &mut Vec<S
 
 fn wish_for_kind(turn: &Turn, policy: &Policy, say: &mut Vec<String>) -> Option<Wish> {
     let has = |role| !policy.role(role).is_empty();
-    let local_first = |role: RoleName| Wish { first: vec![role], ..Wish::side(false, policy) };
+    let local_first = |role: Role| Wish { first: vec![role], ..Wish::side(false, policy) };
     match turn.kind {
         Kind::Title | Kind::Suggestion => {
             say.push("a throwaway request (title or suggestion): background work".into());
-            Some(local_first(RoleName::Background))
+            Some(local_first(Role::Background))
         }
-        Kind::Compaction if has(RoleName::LongContext) => {
+        Kind::Compaction if has(Role::LongContext) => {
             say.push("a compaction: goes to the long-context model".into());
-            Some(local_first(RoleName::LongContext))
+            Some(local_first(Role::LongContext))
         }
         Kind::WebSearch => {
             say.push("web search runs on the server: cloud".into());
-            Some(Wish { first: vec![RoleName::WebSearch], ..Wish::side(true, policy) })
+            Some(Wish { first: vec![Role::WebSearch], ..Wish::side(true, policy) })
         }
         _ if turn.server_tools && !turn.client_tools => {
             say.push("the request brings server tools only the cloud can run".into());
@@ -258,11 +258,11 @@ fn wish_for_score(question: &Question<'_>, policy: &Policy, decision: &mut Decis
         return Wish::side(true, policy);
     }
     say.push(format!("score {score} is under the threshold {threshold}: local"));
-    let think = question.turn.thinking && !policy.role(RoleName::Think).is_empty();
+    let think = question.turn.thinking && !policy.role(Role::Think).is_empty();
     if think {
         say.push("thinking was asked for".into());
     }
-    Wish { first: if think { vec![RoleName::Think] } else { Vec::new() }, ..Wish::side(false, policy) }
+    Wish { first: if think { vec![Role::Think] } else { Vec::new() }, ..Wish::side(false, policy) }
 }
 
 /// All models that may be asked, in the order of wishes; the ones of the other side are marked.
@@ -271,7 +271,7 @@ fn line_up(wish: &Wish, policy: &Policy, catalog: &Catalog) -> Vec<Candidate> {
         return vec![candidate(only, wish.side_role(), catalog)];
     }
     let mut line: Vec<Candidate> = Vec::new();
-    let mut add = |role: RoleName, crossed: bool| {
+    let mut add = |role: Role, crossed: bool| {
         for model in policy.role(role) {
             if line.iter().all(|seen| seen.model != *model) {
                 let mut next = candidate(model, role, catalog);
@@ -281,10 +281,10 @@ fn line_up(wish: &Wish, policy: &Policy, catalog: &Catalog) -> Vec<Candidate> {
         }
     };
     wish.first.iter().for_each(|role| add(*role, false));
-    let (own, other) = if wish.cloud { (RoleName::Cloud, RoleName::Coder) } else { (RoleName::Coder, RoleName::Cloud) };
+    let (own, other) = if wish.cloud { (Role::Cloud, Role::Coder) } else { (Role::Coder, Role::Cloud) };
     add(own, false);
     if !wish.cloud {
-        add(RoleName::LongContext, false);
+        add(Role::LongContext, false);
     }
     if wish.may_cross {
         add(other, true);
@@ -293,7 +293,7 @@ fn line_up(wish: &Wish, policy: &Policy, catalog: &Catalog) -> Vec<Candidate> {
     line
 }
 
-fn candidate(model: &ModelRef, role: RoleName, catalog: &Catalog) -> Candidate {
+fn candidate(model: &ModelRef, role: Role, catalog: &Catalog) -> Candidate {
     let facts = catalog.facts(model);
     Candidate {
         model: model.clone(),
@@ -347,7 +347,7 @@ fn route_to_vision(fitting: &mut Vec<Candidate>, policy: &Policy, catalog: &Cata
         return;
     }
     let mut seeing: Vec<Candidate> =
-        policy.role(RoleName::Vision).iter().map(|model| candidate(model, RoleName::Vision, catalog)).collect();
+        policy.role(Role::Vision).iter().map(|model| candidate(model, Role::Vision, catalog)).collect();
     if seeing.is_empty() {
         return;
     }

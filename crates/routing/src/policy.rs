@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ModelRef, Weights};
 
 /// Where requests go when nothing else is said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// By complexity.
@@ -22,32 +23,45 @@ pub enum Mode {
 }
 
 /// What a model is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum RoleName {
+pub enum Role {
     /// Everyday work on this machine.
     #[default]
     Coder,
-    /// Pictures.
+    /// Looks at images.
     Vision,
     /// Hard work.
     Cloud,
-    /// Titles, suggestions.
+    /// Titles, topics, suggestions.
     Background,
-    /// Tool calls.
+    /// Turns that only run tools.
     Tool,
-    /// Thinking.
+    /// Turns that ask for thinking.
     Think,
     /// Prompts too long for the coder.
     LongContext,
-    /// Server-side web search.
+    /// Requests with the web search server tool.
     WebSearch,
-    /// Names a role for a turn.
+    /// Names the role of a turn in the grey band.
     Dispatcher,
 }
 
-impl RoleName {
-    /// The name used in settings and logs.
+impl Role {
+    /// Every role, in the order of the settings file.
+    pub const ALL: [Self; 9] = [
+        Self::Coder,
+        Self::Vision,
+        Self::Cloud,
+        Self::Background,
+        Self::Tool,
+        Self::Think,
+        Self::LongContext,
+        Self::WebSearch,
+        Self::Dispatcher,
+    ];
+
+    /// The key in `[roles]`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,7 +79,7 @@ impl RoleName {
 }
 
 /// How a picture reaches a model that cannot see.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VisionMode {
     /// A vision model describes it, the description takes its place.
@@ -91,7 +105,7 @@ pub struct Policy {
     /// Pictures.
     pub vision: VisionMode,
     /// Models for each role, best first.
-    pub roles: BTreeMap<RoleName, Vec<ModelRef>>,
+    pub roles: BTreeMap<Role, Vec<ModelRef>>,
     /// Points for the score.
     pub weights: Weights,
 }
@@ -114,7 +128,7 @@ impl Default for Policy {
 impl Policy {
     /// The models of a role, best first.
     #[must_use]
-    pub fn role(&self, role: RoleName) -> &[ModelRef] {
+    pub fn role(&self, role: Role) -> &[ModelRef] {
         self.roles.get(&role).map_or(&[], Vec::as_slice)
     }
 }

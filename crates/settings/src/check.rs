@@ -7,7 +7,7 @@ use crate::load::Problem;
 use crate::outline::{hint_for, nearest};
 use crate::resolve::{Auth, ResolvedBackend, dialect_flags};
 use crate::schema::{
-    Alias, BackendSettings, ModelRef, Role, RouteMode, Rule, RuleWhen, ServerSettings, Settings, is_backend_name,
+    Alias, BackendSettings, Mode, ModelRef, Role, Rule, RuleWhen, ServerSettings, Settings, is_backend_name,
 };
 
 /// Names a client uses to force a side; an alias must not take them away.
@@ -123,7 +123,7 @@ fn check_remote(server: &ServerSettings, found: &mut Findings) {
 fn check_routing(settings: &Settings, found: &mut Findings) {
     let routing = &settings.routing;
     found.range(&KeyPath::keys(["routing", "threshold"]), routing.threshold.into(), &(0..=100));
-    if routing.mode == RouteMode::Dispatcher && settings.roles.dispatcher.is_empty() {
+    if routing.mode == Mode::Dispatcher && settings.roles.dispatcher.is_empty() {
         found.warning(
             &KeyPath::keys(["routing", "mode"]),
             "there is no dispatcher model, so the score decides alone",

@@ -7,14 +7,6 @@ use crate::load::Problem;
 /// What can go wrong with settings, keys and tokens. No variant holds a key or a token.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// A text is no model ref.
-    #[error("\"{text}\" is no model ref: {reason}")]
-    ModelRef {
-        /// What was written.
-        text: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
     /// A text is no base URL.
     #[error("\"{text}\" is no base URL: {reason}")]
     BaseUrl {
@@ -119,7 +111,6 @@ impl SettingsError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::ModelRef { .. } => "bad_model_ref",
             Self::BaseUrl { .. } => "bad_base_url",
             Self::KeyPath { .. } => "unknown_setting",
             Self::Invalid { .. } => "invalid_settings",
@@ -141,7 +132,6 @@ impl SettingsError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::ModelRef { .. } => "write backend:model, for example \"lmstudio:qwen/qwen3-coder-next\"".to_owned(),
             Self::BaseUrl { .. } => {
                 "write http:// or https://, host and port, for example \"http://127.0.0.1:1234\"".to_owned()
             }

@@ -6,7 +6,6 @@
 mod alias;
 mod backend;
 mod log;
-mod model_ref;
 mod roles;
 mod routing;
 mod rule;
@@ -20,14 +19,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use alias::{Alias, Capabilities};
 pub use backend::{AuthHeader, AuthMode, BackendSettings, ProtocolChoice};
+pub(crate) use branchline_routing::is_backend_name;
+pub use branchline_routing::{Mode, ModelRef, Role, VisionMode};
 pub use log::{Bodies, Level, LogSettings};
-pub use model_ref::ModelRef;
-pub(crate) use model_ref::is_backend_name;
-pub use roles::{Candidates, Role, Roles};
-pub use routing::{RouteMode, RoutingSettings, TokenLimit};
+pub use roles::{Candidates, Roles};
+pub use routing::{RoutingSettings, TokenLimit};
 pub use rule::{HeaderMatch, Rule, RuleThen, RuleWhen};
 pub use server::ServerSettings;
-pub use vision::{VisionMode, VisionSettings};
+pub use vision::VisionSettings;
 
 /// A free table, passed on as it is written.
 pub type FreeTable = serde_json::Map<String, serde_json::Value>;

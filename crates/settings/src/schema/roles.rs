@@ -8,62 +8,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ModelRef;
-
-/// What a model is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Everyday work on this machine.
-    Coder,
-    /// Looks at images.
-    Vision,
-    /// Hard work.
-    Cloud,
-    /// Titles, topics, suggestions.
-    Background,
-    /// Turns that only run tools.
-    Tool,
-    /// Turns that ask for thinking.
-    Think,
-    /// Prompts too long for the coder.
-    LongContext,
-    /// Requests with the web search server tool.
-    WebSearch,
-    /// Names the role of a turn in the grey band.
-    Dispatcher,
-}
-
-impl Role {
-    /// Every role, in the order of the settings file.
-    pub const ALL: [Self; 9] = [
-        Self::Coder,
-        Self::Vision,
-        Self::Cloud,
-        Self::Background,
-        Self::Tool,
-        Self::Think,
-        Self::LongContext,
-        Self::WebSearch,
-        Self::Dispatcher,
-    ];
-
-    /// The key in `[roles]`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Coder => "coder",
-            Self::Vision => "vision",
-            Self::Cloud => "cloud",
-            Self::Background => "background",
-            Self::Tool => "tool",
-            Self::Think => "think",
-            Self::LongContext => "long_context",
-            Self::WebSearch => "web_search",
-            Self::Dispatcher => "dispatcher",
-        }
-    }
-}
+use super::{ModelRef, Role};
 
 /// Which model does what: one model ref, or a list that is tried in order.
 /// An empty role is filled by the engine.

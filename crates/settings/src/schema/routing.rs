@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use branchline_routing::Mode;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[serde(default)]
 pub struct RoutingSettings {
     /// "auto" goes by the score, "local" and "cloud" send everything one way, "dispatcher" also asks a small model in the grey band.
-    pub mode: RouteMode,
+    pub mode: Mode,
     /// Score from which a turn is hard work for the cloud (0 to 100). Higher keeps more on this machine.
     pub threshold: u8,
     /// Longest prompt a local model gets, in tokens; "auto" takes the context window it is loaded with.
@@ -26,28 +27,13 @@ pub struct RoutingSettings {
 impl Default for RoutingSettings {
     fn default() -> Self {
         Self {
-            mode: RouteMode::Auto,
+            mode: Mode::Auto,
             threshold: 50,
             max_local_tokens: TokenLimit::Auto,
             fallback_to_cloud: true,
             fallback_to_local: true,
         }
     }
-}
-
-/// How a turn finds its side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RouteMode {
-    /// By the score.
-    #[default]
-    Auto,
-    /// Everything stays local.
-    Local,
-    /// Everything goes to the cloud.
-    Cloud,
-    /// By the score, and in the grey band by the `dispatcher` model.
-    Dispatcher,
 }
 
 /// A number of tokens, or `"auto"`.

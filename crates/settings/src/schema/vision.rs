@@ -1,5 +1,6 @@
 //! `[vision]`: images for models that cannot see.
 
+use branchline_routing::VisionMode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,15 +25,4 @@ impl Default for VisionSettings {
     fn default() -> Self {
         Self { mode: VisionMode::Describe, prompt: None, max_parallel: 3, timeout_ms: 120_000, max_tokens: 2_048 }
     }
-}
-
-/// What happens with an image the chosen model cannot see.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum VisionMode {
-    /// A description takes its place.
-    #[default]
-    Describe,
-    /// The vision model answers the turn.
-    Route,
 }
