@@ -27,25 +27,15 @@ pub struct StatusView {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Not every backend was asked yet.
+    /// No backend was asked yet.
     #[default]
     Starting,
     Ok,
-    /// A backend is down.
+    /// A backend that was there has gone, or none was found.
     Degraded,
 }
 
 impl State {
-    /// Starting until every backend was asked, then degraded while one of them is down.
-    #[must_use]
-    pub fn of(backends: &[BackendView]) -> Self {
-        match backends {
-            all if all.iter().any(|backend| backend.up.is_none()) => Self::Starting,
-            all if all.iter().all(|backend| backend.up == Some(true)) => Self::Ok,
-            _ => Self::Degraded,
-        }
-    }
-
     /// The word of its JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -243,17 +233,6 @@ mod tests {
             assert!(page.contains(part), "{part}");
         }
         assert!(page.contains("href=\"/docs\"") && page.contains("href=\"/health\""));
-    }
-
-    #[test]
-    fn the_state_follows_from_the_backends() {
-        let with = |ups: &[Option<bool>]| {
-            let backend = |up: &Option<bool>| BackendView { up: *up, ..BackendView::default() };
-            State::of(&ups.iter().map(backend).collect::<Vec<_>>())
-        };
-        assert_eq!(with(&[Some(true), None]), State::Starting);
-        assert_eq!(with(&[Some(true), Some(false)]), State::Degraded);
-        assert_eq!(with(&[Some(true)]), State::Ok);
     }
 
     #[test]
