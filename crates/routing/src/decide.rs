@@ -376,3 +376,6 @@ fn by_health(candidates: Vec<Candidate>, health: &Health, wish: &Wish, say: &mut
     }
     line
 }
+
+#[cfg(test)]
+mod tests;

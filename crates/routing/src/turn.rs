@@ -71,7 +71,7 @@ pub fn read(request: &Request<'_>, prompt_tokens: u64, subagent: bool) -> Turn {
         human,
         kind: Kind::Main,
     };
-    turn.kind = kind(request, &turn, subagent);
+    turn.kind = kind(request, &turn, subagent || says_subagent(request));
     turn
 }
 
@@ -139,6 +139,12 @@ fn says_plan_mode(content: &Content<'_>) -> bool {
     content.blocks().iter().filter_map(Block::text).any(|text| text.as_escaped().contains("Plan mode is active"))
 }
 
+/// Older clients say it in the attribution line only (protocols B.9).
+fn says_subagent(request: &Request<'_>) -> bool {
+    let first = request.system.blocks().first().and_then(Block::text);
+    first.is_some_and(|line| line.as_escaped().contains("cc_is_subagent=true"))
+}
+
 fn kind(request: &Request<'_>, turn: &Turn, subagent: bool) -> Kind {
     let probe =
         request.max_tokens == Some(1) && request.messages.len() == 1 && turn.human.eq_ignore_ascii_case("quota");
@@ -204,3 +210,6 @@ fn fingerprint(human: &str, at: usize) -> u64 {
     let seed = 0xcbf2_9ce4_8422_2325 ^ (at as u64);
     human.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }
+
+#[cfg(test)]
+mod tests;

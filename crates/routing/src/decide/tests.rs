@@ -1,0 +1,242 @@
+use super::*;
+use crate::signals::Structure;
+
+const EASY: &str = "rename this variable";
+const HARD: &str = "Design and implement a lock-free queue in src/queue.rs and src/ring.rs, prove that it is linearizable, \
+analyze the memory ordering trade-offs step by step, then benchmark it against the mutex version and refactor the callers.";
+
+fn local() -> ModelRef {
+    ModelRef::new("lmstudio", "coder")
+}
+
+fn cloud() -> ModelRef {
+    ModelRef::new("anthropic", "claude")
+}
+
+fn vision() -> ModelRef {
+    ModelRef::new("lmstudio", "eyes")
+}
+
+/// A policy with a coder that cannot see, a vision model and a cloud model.
+fn policy() -> Policy {
+    let roles = [(Role::Coder, local()), (Role::Cloud, cloud()), (Role::Vision, vision())];
+    Policy { roles: roles.into_iter().map(|(role, model)| (role, vec![model])).collect(), ..Policy::default() }
+}
+
+fn catalog(window: u64) -> Catalog {
+    let mut catalog = Catalog::default();
+    catalog.backends.insert("lmstudio".into(), true);
+    catalog.backends.insert("anthropic".into(), false);
+    let coder = ModelFacts { local: true, context: Some(window), vision: Some(false), ..ModelFacts::default() };
+    let eyes = ModelFacts { local: true, context: Some(window), vision: Some(true), ..ModelFacts::default() };
+    let claude = ModelFacts { context: Some(1_000_000), vision: Some(true), ..ModelFacts::default() };
+    catalog.models.extend([(local(), coder), (vision(), eyes), (cloud(), claude)]);
+    catalog
+}
+
+fn turn(human: &str) -> Turn {
+    let structure = Structure { prompt_tokens: 2_000, messages: 1, ..Structure::default() };
+    Turn { human: human.into(), structure, max_tokens: Some(32_000), ..Turn::default() }
+}
+
+struct Case {
+    turn: Turn,
+    policy: Policy,
+    health: Health,
+    window: u64,
+    asked: Target,
+    forced: Option<Target>,
+    earlier: Option<Earlier>,
+}
+
+fn case(human: &str) -> Case {
+    Case {
+        turn: turn(human),
+        policy: policy(),
+        health: Health::default(),
+        window: 65_536,
+        asked: Target::Auto,
+        forced: None,
+        earlier: None,
+    }
+}
+
+impl Case {
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    fn decide(&self) -> Decision {
+        let question = Question {
+            turn: &self.turn,
+            forced: self.forced.clone().map(|target| Forced { target, by: "header X-Force-Route" }),
+            asked: self.asked.clone(),
+            earlier: self.earlier,
+        };
+        decide(&question, &self.policy, &self.health, &catalog(self.window))
+    }
+
+    fn models(&self) -> Vec<String> {
+        self.decide().candidates.iter().map(|candidate| candidate.model.to_string()).collect()
+    }
+}
+
+fn down(backend: &str) -> Health {
+    Health { down: [backend.to_owned()].into() }
+}
+
+#[test]
+fn easy_work_stays_and_hard_work_goes() {
+    assert_eq!(case(EASY).models(), ["lmstudio:coder", "anthropic:claude"]);
+    assert_eq!(case(HARD).models(), ["anthropic:claude", "lmstudio:coder"]);
+}
+
+#[test]
+fn the_threshold_decides() {
+    assert_eq!(case(EASY).with(|c| c.policy.threshold = 0).models()[0], "anthropic:claude");
+    let score = case(HARD).decide().score.value;
+    assert_eq!(case(HARD).with(|c| c.policy.threshold = score).models()[0], "anthropic:claude");
+    assert_eq!(case(HARD).with(|c| c.policy.threshold = score + 1).models()[0], "lmstudio:coder");
+}
+
+#[test]
+fn a_forced_route_is_strict_and_beats_the_model_id() {
+    let forced = |target| case(HARD).with(|c| c.forced = Some(target));
+    assert_eq!(forced(Target::Local).models(), ["lmstudio:coder"]);
+    assert_eq!(forced(Target::Cloud).models(), ["anthropic:claude"]);
+    assert_eq!(forced(Target::Local).with(|c| c.asked = Target::Cloud).models(), ["lmstudio:coder"]);
+    assert_eq!(forced(Target::Model(vision())).models(), ["lmstudio:eyes"]);
+}
+
+#[test]
+fn a_header_that_says_auto_beats_a_model_id_that_says_cloud() {
+    let case = case(EASY).with(|c| {
+        c.forced = Some(Target::Auto);
+        c.asked = Target::Cloud;
+    });
+    assert_eq!(case.models()[0], "lmstudio:coder");
+}
+
+#[test]
+fn a_model_id_may_name_a_side_or_a_model() {
+    assert_eq!(case(EASY).with(|c| c.asked = Target::Cloud).models(), ["anthropic:claude"]);
+    assert_eq!(case(EASY).with(|c| c.asked = Target::Model(cloud())).models(), ["anthropic:claude"]);
+}
+
+#[test]
+fn the_modes_send_everything_one_way() {
+    assert_eq!(case(HARD).with(|c| c.policy.mode = Mode::Local).models(), ["lmstudio:coder"]);
+    assert_eq!(case(EASY).with(|c| c.policy.mode = Mode::Cloud).models()[0], "anthropic:claude");
+}
+
+#[test]
+fn a_quota_probe_is_answered_here() {
+    let decision = case("quota").with(|c| c.turn.kind = Kind::QuotaProbe).decide();
+    assert!(decision.answer_here && decision.candidates.is_empty());
+}
+
+#[test]
+fn a_server_that_is_down_goes_last() {
+    let decision = case(EASY).with(|c| c.health = down("lmstudio")).decide();
+    assert_eq!(decision.candidates[0].model, cloud());
+    assert!(decision.candidates[0].fallback.is_some());
+    assert!(decision.reasons.iter().any(|reason| reason.contains("lmstudio is offline")), "{:?}", decision.reasons);
+    let back = case(HARD).with(|c| c.health = down("anthropic")).decide();
+    assert_eq!(back.candidates[0].model, local());
+}
+
+#[test]
+fn nothing_crosses_where_the_user_forbids_it() {
+    let stay = case(EASY).with(|c| {
+        c.policy.fallback_to_cloud = false;
+        c.health = down("lmstudio");
+    });
+    assert_eq!(stay.models(), ["lmstudio:coder"]);
+    let away = case(HARD).with(|c| c.policy.fallback_to_local = false);
+    assert_eq!(away.models(), ["anthropic:claude"]);
+}
+
+#[test]
+fn a_prompt_over_the_real_window_goes_where_it_fits() {
+    let long = case(EASY).with(|c| c.turn.structure.prompt_tokens = 60_000);
+    assert_eq!(long.models()[0], "lmstudio:coder");
+    assert_eq!(long.with(|c| c.window = 60_500).models(), ["anthropic:claude"]);
+}
+
+#[test]
+fn a_prompt_that_fits_nowhere_is_refused_with_both_numbers() {
+    let decision = case(EASY)
+        .with(|c| {
+            c.turn.structure.prompt_tokens = 90_000;
+            c.policy.fallback_to_cloud = false;
+        })
+        .decide();
+    assert_eq!(decision.refusal, Some(Refusal::TooLong { tokens: 90_000, maximum: 65_536 }));
+}
+
+#[test]
+fn max_local_tokens_sends_long_prompts_away() {
+    let case = case(EASY).with(|c| c.policy.max_local_tokens = Some(1_999));
+    assert_eq!(case.models()[0], "anthropic:claude");
+}
+
+#[test]
+fn a_turn_that_went_to_the_cloud_stays_there() {
+    let case = case(EASY).with(|c| c.earlier = Some(Earlier { score: 10.0, cloud: true }));
+    assert_eq!(case.models()[0], "anthropic:claude");
+}
+
+#[test]
+fn within_a_turn_the_score_never_falls() {
+    let decision = case(EASY).with(|c| c.earlier = Some(Earlier { score: 44.0, cloud: false })).decide();
+    assert_eq!(decision.score.value, 44);
+}
+
+#[test]
+fn images_are_described_for_a_model_that_cannot_see() {
+    let decision = case(EASY).with(|c| c.turn.images = 1).decide();
+    let blind: Vec<bool> = decision.candidates.iter().map(|candidate| candidate.describe_images).collect();
+    assert_eq!(blind, [true, false]);
+}
+
+#[test]
+fn in_route_mode_new_pictures_go_to_the_vision_model_and_known_ones_do_not() {
+    let routed = |undescribed| {
+        case(EASY).with(|c| {
+            c.policy.vision = VisionMode::Route;
+            c.turn.images = 1;
+            c.turn.undescribed = undescribed;
+        })
+    };
+    assert_eq!(routed(1).models()[0], "lmstudio:eyes");
+    assert_eq!(routed(0).models()[0], "lmstudio:coder");
+    assert!(routed(0).decide().candidates[0].describe_images);
+}
+
+#[test]
+fn throwaway_requests_go_to_the_background_model() {
+    let small = ModelRef::new("lmstudio", "small");
+    let title = case("x").with(|c| c.turn.kind = Kind::Title);
+    assert_eq!(title.models()[0], "lmstudio:coder");
+    let with_role = title.with(|c| drop(c.policy.roles.insert(Role::Background, vec![small.clone()])));
+    assert_eq!(with_role.models()[0], small.to_string());
+}
+
+#[test]
+fn a_web_search_goes_to_the_cloud_however_easy() {
+    assert_eq!(case(EASY).with(|c| c.turn.kind = Kind::WebSearch).models()[0], "anthropic:claude");
+}
+
+#[test]
+fn without_any_model_the_missing_role_is_named() {
+    let decision = case(EASY).with(|c| c.policy.roles.clear()).decide();
+    assert_eq!(decision.refusal, Some(Refusal::NoModel { wanted: "coder" }));
+}
+
+#[test]
+fn every_decision_gives_a_reason() {
+    for case in [case(EASY), case(HARD), case(EASY).with(|c| c.asked = Target::Cloud)] {
+        assert!(!case.decide().reasons.is_empty());
+    }
+}
