@@ -103,11 +103,13 @@ impl Attempt<'_> {
     fn render(&self, edits: &[Edit]) -> (Bytes, Vec<Dropped>) {
         let dialect = self.backend.dialect();
         let extra = self.extra_body();
-        if self.same_protocol() && edits.is_empty() && extra.is_empty() {
+        let ask_usage = self.asks_for_usage();
+        if self.same_protocol() && edits.is_empty() && extra.is_empty() && !ask_usage {
             return (self.call.body.clone(), Vec::new());
         }
         let mut request = self.inbound.request.clone();
         let mut dropped = edit::apply(&mut request, edits);
+        request.stream_usage |= ask_usage;
         let encoded = if self.same_protocol() {
             patch_request(self.protocol, &request, dialect)
         } else {
@@ -115,6 +117,15 @@ impl Attempt<'_> {
         };
         dropped.extend(encoded.dropped);
         (Bytes::from(with_extra(encoded.body, &extra)), dropped)
+    }
+
+    /// OpenAI servers tell the usage of a stream only when asked; the log wants it even if the client does not.
+    fn asks_for_usage(&self) -> bool {
+        let request = &self.inbound.request;
+        self.protocol == Protocol::OpenaiChat
+            && request.stream
+            && !request.stream_usage
+            && self.backend.dialect().stream_usage
     }
 
     /// Fields the settings add: the backend's, and over them those of the alias that was asked for.
@@ -144,6 +155,7 @@ impl Attempt<'_> {
             model,
             manner: self.manner,
             keep_text: self.candidate.role == branchline_routing::Role::Vision,
+            hide_usage: self.asks_for_usage() && self.same_protocol(),
         };
         if self.inbound.request.stream { relay.stream(response).await } else { relay.whole(response).await }
     }

@@ -34,6 +34,8 @@ pub(crate) struct Relay<'r> {
     pub(crate) manner: Manner,
     /// The text of the answer is wanted afterwards.
     pub(crate) keep_text: bool,
+    /// We asked for the closing usage chunk, the client did not.
+    pub(crate) hide_usage: bool,
 }
 
 /// What was learned from an answer.
@@ -67,6 +69,7 @@ impl Relay<'_> {
             return self.whole_as_stream(response).await;
         }
         let mut stream = Stream::new(self.protocol, self.keep_text);
+        stream.framer.hide_usage = self.hide_usage;
         loop {
             let next = self.line.wait(self.manner, self.model, next_piece(self.backend, &mut response)).await;
             let piece = match next {
@@ -176,10 +179,9 @@ pub(crate) fn say_whole(line: &mut Line, answer: &Response<'_>) {
 fn block_events<'b>(kind: &'b BlockKind<'_>) -> Vec<Event<'b>> {
     let (start, deltas) = match kind {
         BlockKind::Text { text } => (BlockStart::Text, vec![Delta::Text(text.borrowed())]),
-        BlockKind::Thinking { thinking, signature } => (
-            BlockStart::Thinking,
-            vec![Delta::Thinking(thinking.borrowed()), Delta::Signature(signature.borrowed())],
-        ),
+        BlockKind::Thinking { thinking, signature } => {
+            (BlockStart::Thinking, vec![Delta::Thinking(thinking.borrowed()), Delta::Signature(signature.borrowed())])
+        }
         BlockKind::ToolUse { id, name, input } => {
             let arguments = Text::plain(input.as_str());
             (BlockStart::ToolUse { id: id.borrowed(), name: name.borrowed() }, vec![Delta::Arguments(arguments)])
@@ -309,6 +311,7 @@ impl Hearer<'_> {
 struct Framer {
     held: BytesMut,
     ready: Option<Bytes>,
+    hide_usage: bool,
 }
 
 impl Framer {
@@ -325,11 +328,14 @@ impl Framer {
 
     /// All complete frames.
     fn complete(&mut self) -> Bytes {
-        if let Some(ready) = self.ready.take() {
-            return ready;
-        }
-        let end = last_frame_end(&self.held);
-        self.held.split_to(end).freeze()
+        let complete = match self.ready.take() {
+            Some(ready) => ready,
+            None => {
+                let end = last_frame_end(&self.held);
+                self.held.split_to(end).freeze()
+            }
+        };
+        if self.hide_usage { without_usage_chunk(complete) } else { complete }
     }
 
     /// Everything, complete or not.
@@ -339,6 +345,25 @@ impl Framer {
         }
         self.held.split().freeze()
     }
+}
+
+/// Leaves out the chunk that holds the usage and nothing else (protocols C.3).
+fn without_usage_chunk(frames: Bytes) -> Bytes {
+    const MARK: &[u8] = b"\"choices\":[]";
+    if memchr::memmem::find(&frames, MARK).is_none() {
+        return frames;
+    }
+    let mut kept = BytesMut::with_capacity(frames.len());
+    let mut rest = &frames[..];
+    while !rest.is_empty() {
+        let end = memchr::memmem::find(rest, b"\n\n").map_or(rest.len(), |at| at + 2);
+        let (frame, behind) = rest.split_at(end);
+        if memchr::memmem::find(frame, MARK).is_none() || memchr::memmem::find(frame, b"\"usage\"").is_none() {
+            kept.extend_from_slice(frame);
+        }
+        rest = behind;
+    }
+    kept.freeze()
 }
 
 fn ends_frame(bytes: &[u8]) -> bool {
@@ -360,6 +385,13 @@ fn last_frame_end(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_usage_chunk_nobody_asked_for_is_left_out() {
+        let frames = b"data: {\"choices\":[{}]}\n\ndata: {\"choices\":[],\"usage\":{}}\n\ndata: [DONE]\n\n";
+        let kept = without_usage_chunk(Bytes::from_static(frames));
+        assert_eq!(kept, "data: {\"choices\":[{}]}\n\ndata: [DONE]\n\n");
+    }
 
     #[test]
     fn only_complete_frames_go_through() {
