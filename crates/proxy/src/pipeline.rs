@@ -1,6 +1,7 @@
 //! The way of a request, in order: parse, decide, plan, render, send, relay, record. This file is DESIGN
 //! section 4 as code; each verb lives in the module of its name.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use branchline_routing::{Candidate, Decision, Question, Role, decide};
@@ -100,22 +101,26 @@ impl Trip<'_> {
     async fn along_the_line(&self, line: &mut Line, journal: &mut Journal) -> Result<(), Fault> {
         let mut last: Option<Miss> = None;
         let mut described: Option<Descriptions> = None;
-        for candidate in &self.decision.candidates {
-            let texts = self.texts_for(candidate, &mut described, line, journal).await;
-            let why = self.why_instead(candidate, last.as_ref());
-            self.say_candidate(line, journal, candidate, why.as_deref());
-            match self.ask(candidate, texts, line, journal).await {
+        let mut left: VecDeque<Candidate> = self.decision.candidates.iter().cloned().collect();
+        while let Some(candidate) = left.pop_front() {
+            let texts = self.texts_for(&candidate, &mut described, line, journal).await;
+            let why = self.why_instead(&candidate, last.as_ref());
+            self.say_candidate(line, journal, &candidate, why.as_deref());
+            let miss = match self.ask(&candidate, texts, line, journal).await {
                 Ok(()) => {
-                    self.answered(candidate, why);
+                    self.answered(&candidate, why);
                     return Ok(());
                 }
-                Err(miss) => {
-                    let go_on = miss.may_go_on();
-                    last = Some(miss);
-                    if !go_on {
-                        break;
-                    }
-                }
+                Err(miss) => miss,
+            };
+            if let Some(blind) = turned_out_blind(&candidate, &miss) {
+                left.push_front(blind);
+                continue;
+            }
+            let go_on = miss.may_go_on();
+            last = Some(miss);
+            if !go_on {
+                break;
             }
         }
         self.give_up(line, journal, last)
@@ -241,4 +246,10 @@ impl Trip<'_> {
         }
         Err(if miss.offline { miss.fault.no_retry() } else { miss.fault })
     }
+}
+
+/// A server that does not tell which models can see says so when it gets an image: the same model once more, with descriptions.
+fn turned_out_blind(candidate: &Candidate, miss: &Miss) -> Option<Candidate> {
+    let refused = miss.fault.failure.kind == FailureKind::NoVision && !candidate.describe_images;
+    refused.then(|| Candidate { describe_images: true, ..candidate.clone() })
 }
