@@ -32,8 +32,8 @@ pub enum TargetError {
 }
 
 impl Target {
-    /// Reads a model id. Ids that mean nothing here (`claude-sonnet-5-5`, `gpt-6-sol`) leave the choice to us:
-    /// agents send the names they know.
+    /// Reads a model id. Bare ids that are not on this machine (`claude-sonnet-5-5`, `gpt-6-sol`) leave the choice to
+    /// us, also where the cloud has them: agents send the names they know with every request.
     ///
     /// # Errors
     /// When it has the form of a model ref with an unknown backend.
@@ -55,16 +55,20 @@ impl Target {
                 .map(Self::Model)
                 .ok_or_else(|| TargetError::UnknownBackend { backend: model.backend, id: id.into() });
         }
-        Ok(catalog.by_id(id).cloned().map_or(Self::Auto, Self::Model))
+        let here = catalog.by_id(id).filter(|model| catalog.facts(model).local);
+        Ok(here.cloned().map_or(Self::Auto, Self::Model))
     }
 
-    /// Reads the `X-Force-Route` header or a tag: `local`, `cloud`, `auto`, or a model ref.
+    /// Reads the `X-Force-Route` header or a tag: `local`, `cloud`, `auto`, a model ref, or any model's bare id.
     ///
     /// # Errors
     /// When it is none of them.
     pub fn from_route(text: &str, catalog: &Catalog) -> Result<Self, TargetError> {
         match (Self::from_model_id(text.trim(), catalog)?, text.trim()) {
-            (Self::Auto, route) if route != "auto" => Err(TargetError::UnknownRoute(route.into())),
+            (Self::Auto, route) if route != "auto" => {
+                let named = catalog.by_id(route).cloned().map(Self::Model);
+                named.ok_or_else(|| TargetError::UnknownRoute(route.into()))
+            }
             (target, _) => Ok(target),
         }
     }
@@ -94,6 +98,17 @@ mod tests {
         assert_eq!(read("anthropic/lmstudio:a/b"), Ok(Target::Model(ModelRef::new("lmstudio", "a/b"))));
         assert_eq!(read("qwen2.5-coder:7b"), Ok(Target::Model(ModelRef::new("lmstudio", "qwen2.5-coder:7b"))));
         assert!(matches!(read("nowhere:x"), Err(TargetError::UnknownBackend { .. })));
+    }
+
+    #[test]
+    fn a_cloud_models_bare_id_forces_a_route_and_leaves_the_choice_to_us_as_a_model_id() {
+        let mut catalog = catalog();
+        let sonnet = ModelRef::new("anthropic", "claude-sonnet-5-5");
+        catalog.backends.insert("anthropic".into(), false);
+        catalog.models.insert(sonnet.clone(), ModelFacts::default());
+        assert_eq!(Target::from_model_id("claude-sonnet-5-5", &catalog), Ok(Target::Auto));
+        assert_eq!(Target::from_route("claude-sonnet-5-5", &catalog), Ok(Target::Model(sonnet.clone())));
+        assert_eq!(Target::from_model_id("anthropic:claude-sonnet-5-5", &catalog), Ok(Target::Model(sonnet)));
     }
 
     #[test]
