@@ -26,7 +26,7 @@ pub(crate) async fn quota(line: &mut Line, journal: &mut Journal, request: &Requ
         say_whole(line, &answer);
         line.flush().await;
     } else {
-        line.whole(StatusCode::OK, Bytes::from(encode_response(line.protocol(), &answer)));
+        line.whole(StatusCode::OK, Bytes::from(encode_response(line.protocol(), &answer, line.created())));
     }
     journal.done(Outcome::AnsweredHere, 200);
 }

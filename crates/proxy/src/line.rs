@@ -35,6 +35,8 @@ pub(crate) struct Line {
     protocol: Protocol,
     streamed: bool,
     encoder: StreamEncoder,
+    /// When the request arrived, in seconds since 1970.
+    created: u64,
     /// Headers of the answer, ours and the backend's.
     pub(crate) headers: HeaderMap,
     id: String,
@@ -51,11 +53,13 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new(call: &Call, outlet: Outlet) -> Self {
+        let created = u64::try_from(call.at.as_second()).unwrap_or_default();
         Self {
             outlet,
             protocol: call.protocol,
             streamed: false,
-            encoder: StreamEncoder::new(call.protocol, false),
+            encoder: StreamEncoder::new(call.protocol, false, created),
+            created,
             headers: HeaderMap::new(),
             id: call.id.clone(),
             committed: false,
@@ -70,11 +74,16 @@ impl Line {
     /// The client wants a stream; `usage_wanted` with a usage chunk at its end.
     pub(crate) fn stream(&mut self, usage_wanted: bool) {
         self.streamed = true;
-        self.encoder = StreamEncoder::new(self.protocol, usage_wanted);
+        self.encoder = StreamEncoder::new(self.protocol, usage_wanted, self.created);
     }
 
     pub(crate) const fn protocol(&self) -> Protocol {
         self.protocol
+    }
+
+    /// When the request arrived, in seconds since 1970.
+    pub(crate) const fn created(&self) -> u64 {
+        self.created
     }
 
     pub(crate) const fn committed(&self) -> bool {

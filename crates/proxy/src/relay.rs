@@ -55,7 +55,7 @@ impl Relay<'_> {
         let learned = learn(&answer, self.keep_text);
         let sent = match self.manner {
             Manner::Raw => body.clone(),
-            Manner::Encoded => Bytes::from(encode_response(self.client, &answer)),
+            Manner::Encoded => Bytes::from(encode_response(self.client, &answer, self.line.created())),
         };
         self.journal.first_token();
         self.line.whole(StatusCode::OK, sent);

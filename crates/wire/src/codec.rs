@@ -82,12 +82,12 @@ pub fn decode_response(protocol: Protocol, body: &str) -> Result<Response<'_>, F
     }
 }
 
-/// Writes a whole answer.
+/// Writes a whole answer. `created`: when it was made, in seconds since 1970 (OpenAI).
 #[must_use]
-pub fn encode_response(protocol: Protocol, response: &Response<'_>) -> Vec<u8> {
+pub fn encode_response(protocol: Protocol, response: &Response<'_>, created: u64) -> Vec<u8> {
     match protocol {
         Protocol::Anthropic => anthropic::encode::response(response),
-        Protocol::OpenaiChat => openai_chat::encode::response(response),
+        Protocol::OpenaiChat => openai_chat::encode::response(response, created),
     }
 }
 
@@ -155,12 +155,13 @@ pub enum StreamEncoder {
 }
 
 impl StreamEncoder {
-    /// Starts before the first event. `usage_wanted`: the client asked for a closing usage chunk (OpenAI).
+    /// Starts before the first event. `usage_wanted`: the client asked for a closing usage chunk, and
+    /// `created`: when the answer was made, in seconds since 1970 (both OpenAI).
     #[must_use]
-    pub fn new(protocol: Protocol, usage_wanted: bool) -> Self {
+    pub fn new(protocol: Protocol, usage_wanted: bool, created: u64) -> Self {
         match protocol {
             Protocol::Anthropic => Self::Anthropic(anthropic::stream::Encoder::default()),
-            Protocol::OpenaiChat => Self::OpenaiChat(openai_chat::stream::Encoder::new(usage_wanted)),
+            Protocol::OpenaiChat => Self::OpenaiChat(openai_chat::stream::Encoder::new(usage_wanted, created)),
         }
     }
 

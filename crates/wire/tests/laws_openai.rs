@@ -413,7 +413,7 @@ proptest! {
     fn whatever_events_come_the_written_stream_is_grammatical(
         events in prop::collection::vec(any_event(), 0..20), usage in any::<bool>()
     ) {
-        let mut encoder = StreamEncoder::new(Protocol::OpenaiChat, usage);
+        let mut encoder = StreamEncoder::new(Protocol::OpenaiChat, usage, 0);
         let mut out = Vec::new();
         for event in &events {
             encoder.event(event, &mut out);

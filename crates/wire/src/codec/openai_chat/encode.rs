@@ -41,13 +41,15 @@ fn capacity(request: &Request<'_>) -> usize {
     source + source / 8 + 1024
 }
 
-/// Writes a whole answer. `created` is 0: this crate reads no clock.
+/// Writes a whole answer made at `created`, in seconds since 1970.
 #[must_use]
-pub fn response(response: &Response<'_>) -> Vec<u8> {
+pub fn response(response: &Response<'_>, created: u64) -> Vec<u8> {
     let mut out = String::with_capacity(1024);
     out.push_str("{\"id\":\"");
     out.push_str(response.id.as_escaped());
-    out.push_str("\",\"object\":\"chat.completion\",\"created\":0,\"model\":\"");
+    out.push_str("\",\"object\":\"chat.completion\",\"created\":");
+    out.push_str(&created.to_string());
+    out.push_str(",\"model\":\"");
     out.push_str(response.model.as_escaped());
     out.push_str("\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
     let calls = answer(response, &mut out);

@@ -296,6 +296,6 @@ fn a_written_answer_is_read_back_as_the_same() {
         stop_sequence: None,
         usage,
     };
-    let body = String::from_utf8(super::response(&answer)).unwrap();
+    let body = String::from_utf8(super::response(&answer, 0)).unwrap();
     assert_eq!(crate::codec::decode_response(Protocol::OpenaiChat, &body).unwrap(), answer);
 }

@@ -10,10 +10,11 @@ use crate::text::Text;
 /// Writes a streamed answer as `chat.completion.chunk` lines.
 ///
 /// Whatever events come, the first chunk has the role, calls are counted from 0, and after the end or an error
-/// nothing follows. `created` is 0: this crate reads no clock. Signatures of thoughts have no place here.
+/// nothing follows. Signatures of thoughts have no place here.
 #[derive(Debug, Default)]
 pub struct Encoder {
     usage_wanted: bool,
+    created: u64,
     /// Id and model, escaped, with the members around them.
     head: String,
     started: bool,
@@ -39,10 +40,11 @@ enum Open {
 }
 
 impl Encoder {
-    /// Starts before the first event. `usage_wanted`: the client asked for a closing usage chunk.
+    /// Starts before the first event. `usage_wanted`: the client asked for a closing usage chunk. `created`: when the
+    /// answer was made, in seconds since 1970.
     #[must_use]
-    pub fn new(usage_wanted: bool) -> Self {
-        Self { usage_wanted, ..Self::default() }
+    pub fn new(usage_wanted: bool, created: u64) -> Self {
+        Self { usage_wanted, created, ..Self::default() }
     }
 
     /// Writes one event.
@@ -76,7 +78,8 @@ impl Encoder {
         self.started = true;
         let id = if id.is_empty() { "chatcmpl-0" } else { id.as_escaped() };
         self.head = format!(
-            "data: {{\"id\":\"{id}\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"{}\",\"choices\":[",
+            "data: {{\"id\":\"{id}\",\"object\":\"chat.completion.chunk\",\"created\":{},\"model\":\"{}\",\"choices\":[",
+            self.created,
             model.as_escaped()
         );
         self.write_delta(r#""role":"assistant","content":"""#, &[], out);

@@ -276,7 +276,7 @@ fn usage_is_found_wherever_it_stands() {
 }
 
 fn written(events: &[Event<'_>], usage_wanted: bool) -> String {
-    let mut encoder = Encoder::new(usage_wanted);
+    let mut encoder = Encoder::new(usage_wanted, 0);
     let mut out = Vec::new();
     for event in events {
         encoder.event(event, &mut out);
