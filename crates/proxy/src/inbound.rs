@@ -2,7 +2,8 @@
 
 use branchline_routing::turn;
 use branchline_routing::{Forced, Kind, Target, Turn};
-use branchline_wire::codec::decode_request;
+use branchline_wire::Protocol;
+use branchline_wire::codec::{DecodeError, decode_request};
 use branchline_wire::hub::{FailureKind, Request};
 use branchline_wire::tokens;
 
@@ -31,6 +32,9 @@ pub(crate) fn parse(call: &Call) -> Result<Inbound<'_>, Fault> {
         Fault::new(FailureKind::InvalidRequest, "bad_request", message)
     })?;
     let request = decode_request(call.protocol, text)?;
+    if says_nothing(call.protocol, &request) {
+        return Err(DecodeError::new("messages", "at least one message is required").into());
+    }
     let tokens = tokens::estimate(&request);
     let turn = turn::read(&request, tokens, call.subagent().is_some());
     let asked = asked(call, &request)?;
@@ -38,6 +42,12 @@ pub(crate) fn parse(call: &Call) -> Result<Inbound<'_>, Fault> {
     let conversation = format!("{}/{}", call.session().unwrap_or_default(), call.subagent().unwrap_or_default());
     let key = TurnKey { conversation, fingerprint: turn.fingerprint };
     Ok(Inbound { request, turn, forced, asked, tokens, key })
+}
+
+/// OpenAI's system prompt is a message too, and some clients send nothing else.
+fn says_nothing(protocol: Protocol, request: &Request<'_>) -> bool {
+    let system_counts = protocol == Protocol::OpenaiChat && !request.system.is_empty();
+    request.messages.is_empty() && !system_counts
 }
 
 /// What the model id means: an alias of the settings first.
