@@ -49,7 +49,7 @@ impl Attempt<'_> {
     /// Asks until there is an answer or no more tries.
     pub(crate) async fn run(&self, edits: &[Edit], line: &mut Line, journal: &mut Journal) -> Result<Tried, Miss> {
         self.refuse_ourselves()?;
-        let outbound = self.outbound(edits, journal).await.map_err(Miss::of)?;
+        let mut outbound = self.outbound(edits, journal).await.map_err(Miss::of)?;
         let retry = self.backend.resolved.retry;
         let mut tries = 0;
         loop {
@@ -61,9 +61,13 @@ impl Attempt<'_> {
             };
             journal.attempt(self.candidate, started, status, error);
             let miss = match result {
-                Ok(learned) => return Ok(self.learned(learned, journal)),
+                Ok(learned) => return Ok(self.learned(learned, journal).await),
                 Err(miss) => miss,
             };
+            if self.simpler_schemas(&miss).await {
+                outbound = self.outbound(edits, journal).await.map_err(Miss::of)?;
+                continue;
+            }
             if tries >= retry.attempts || !miss.may_try_again() || miss.offline {
                 self.learn_from(&miss);
                 return Err(miss);
@@ -101,7 +105,8 @@ impl Attempt<'_> {
 
     /// The body for this backend: the very bytes that came, those bytes changed in places, or new ones.
     fn render(&self, edits: &[Edit]) -> (Bytes, Vec<Dropped>) {
-        let dialect = self.backend.dialect();
+        let mut dialect = self.backend.dialect().clone();
+        dialect.schema_level = self.schema_level();
         let extra = self.extra_body();
         let ask_usage = self.asks_for_usage();
         if self.same_protocol() && edits.is_empty() && extra.is_empty() && !ask_usage {
@@ -111,12 +116,30 @@ impl Attempt<'_> {
         let mut dropped = edit::apply(&mut request, edits);
         request.stream_usage |= ask_usage;
         let encoded = if self.same_protocol() {
-            patch_request(self.protocol, &request, dialect)
+            patch_request(self.protocol, &request, &dialect)
         } else {
-            encode_request(self.protocol, &request, dialect)
+            encode_request(self.protocol, &request, &dialect)
         };
         dropped.extend(encoded.dropped);
         (Bytes::from(with_extra(encoded.body, &extra)), dropped)
+    }
+
+    fn schema_level(&self) -> u8 {
+        self.engine.learned.schema_level(&self.candidate.model, self.backend.dialect().schema_level)
+    }
+
+    /// "failed to parse grammar" (lmstudio #2220): once more with simpler tool schemas, and so from now on.
+    async fn simpler_schemas(&self, miss: &Miss) -> bool {
+        if miss.fault.failure.kind != FailureKind::Grammar {
+            return false;
+        }
+        let model = &self.candidate.model;
+        let Some(level) = self.engine.learned.simpler_schemas(model, self.schema_level()) else { return false };
+        tracing::info!(%model, level, "tool schemas are simplified from now on");
+        if let Err(error) = self.engine.store.set_schema_level(&model.to_string(), level).await {
+            tracing::warn!(%error, "the schema level could not be stored");
+        }
+        true
     }
 
     /// OpenAI servers tell the usage of a stream only when asked; the log wants it even if the client does not.
@@ -160,8 +183,9 @@ impl Attempt<'_> {
         if self.inbound.request.stream { relay.stream(response).await } else { relay.whole(response).await }
     }
 
-    fn learned(&self, learned: Learned, journal: &mut Journal) -> Tried {
+    async fn learned(&self, learned: Learned, journal: &mut Journal) -> Tried {
         journal.usage(&learned.usage);
+        self.calibrate(&learned).await;
         let asked = &self.candidate.model.model;
         if self.candidate.local && !learned.model.is_empty() && !same_model(&learned.model, asked) {
             let said = format!("{} answered with {} instead of {asked}", self.backend.name(), learned.model);
@@ -169,6 +193,21 @@ impl Attempt<'_> {
             journal.record.decision.reasons.push(said);
         }
         Tried { text: learned.text }
+    }
+
+    /// Pictures are counted by rules of their own and would spoil the ratio of text.
+    async fn calibrate(&self, learned: &Learned) {
+        let Some(counted) = learned.usage.prompt() else { return };
+        if self.inbound.turn.images > 0 {
+            return;
+        }
+        let model = &self.candidate.model;
+        if let Some(ratio) = self.engine.learned.counted(model, self.inbound.tokens, counted)
+            && let Err(error) =
+                self.engine.store.set_fact(crate::learned::Learned::ratio_key(model), ratio.to_string()).await
+        {
+            tracing::warn!(%error, "a token ratio could not be stored");
+        }
     }
 
     fn learn_from(&self, miss: &Miss) {

@@ -149,7 +149,10 @@ impl Backend {
     fn missing_key(&self) -> Fault {
         let name = self.name();
         Fault::new(FailureKind::Authentication, "missing_key", format!("there is no key for the backend {name}"))
-            .hint(format!("store it with `branchline key set {name}`, or set {}", branchline_settings::key_env_name(name)))
+            .hint(format!(
+                "store it with `branchline key set {name}`, or set {}",
+                branchline_settings::key_env_name(name)
+            ))
             .no_retry()
     }
 }
@@ -160,8 +163,12 @@ fn put_key(key: &Secret, place: AuthHeader, headers: &mut HeaderMap, backend: &s
         AuthHeader::XApiKey => ("x-api-key", key.expose().to_owned()),
     };
     let mut value = HeaderValue::from_str(&text).map_err(|_| {
-        Fault::new(FailureKind::Authentication, "bad_key", format!("the key of {backend} holds characters no header can"))
-            .hint(format!("store it again with `branchline key set {backend}`"))
+        Fault::new(
+            FailureKind::Authentication,
+            "bad_key",
+            format!("the key of {backend} holds characters no header can"),
+        )
+        .hint(format!("store it again with `branchline key set {backend}`"))
     })?;
     value.set_sensitive(true);
     headers.insert(http::HeaderName::from_static(name_of(name)), value);

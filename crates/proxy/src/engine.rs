@@ -16,9 +16,10 @@ use tokio_util::task::TaskTracker;
 use crate::backend::Backend;
 use crate::events::{Events, LiveEvent};
 use crate::images::Images;
+use crate::learned::Learned;
 use crate::metrics::Running;
 use crate::probe::{Found, Prober};
-use crate::store::Store;
+use crate::store::{ImageKey, Store};
 use crate::turns::Turns;
 use crate::world::World;
 
@@ -58,6 +59,7 @@ pub struct Engine {
     pub started_at: Timestamp,
     pub(crate) turns: Turns,
     pub(crate) images: Images,
+    pub(crate) learned: Learned,
     pub(crate) prober: Prober,
     pub(crate) tracker: TaskTracker,
     pub(crate) stopping: CancellationToken,
@@ -91,6 +93,7 @@ impl Engine {
             started_at: Timestamp::now(),
             turns: Turns::default(),
             images: Images::default(),
+            learned: Learned::default(),
             prober: Prober::default(),
             tracker: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -152,7 +155,12 @@ impl Engine {
     pub(crate) fn backend_found(&self, name: &str, found: Found) {
         let world = self.world();
         let was_down = world.down.contains_key(name);
-        if !was_down && world.found.get(name).is_some_and(|known| known.models == found.models && known.protocol == found.protocol) {
+        if !was_down
+            && world
+                .found
+                .get(name)
+                .is_some_and(|known| known.models == found.models && known.protocol == found.protocol)
+        {
             return;
         }
         self.change(|old| {
@@ -196,6 +204,11 @@ impl Engine {
             World::new(Arc::clone(&old.settings), old.backends.clone(), old.found.clone(), down)
         });
         self.events.tell(LiveEvent::BackendUp { backend: name.to_owned() });
+    }
+
+    /// Forgets a description that is kept in memory, or all of them: the user changed or deleted it in the store.
+    pub async fn forget_image(&self, key: Option<&ImageKey>) {
+        self.images.forget(key).await;
     }
 
     fn change(&self, make: impl FnOnce(&World) -> World) {

@@ -9,7 +9,7 @@ use crate::record::Record;
 const CAPACITY: usize = 256;
 
 /// Something worth showing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ts_rs::TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum LiveEvent {
     /// A request was decided and is on its way.

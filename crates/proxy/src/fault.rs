@@ -9,7 +9,7 @@ use branchline_wire::hub::{Failure, FailureKind};
 #[error("{}", failure.message)]
 pub struct Fault {
     /// The failure, without protocol.
-    pub failure: Failure,
+    pub failure: Box<Failure>,
     /// Stable, for programs: `no_model`, `bad_request`, `backend_offline`…
     pub code: &'static str,
     /// What to do about it.
@@ -24,7 +24,7 @@ impl Fault {
     /// A fault of our own.
     #[must_use]
     pub fn new(kind: FailureKind, code: &'static str, message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(kind, message), code, hint: None, retry: None, retry_after: None }
+        Self { failure: Box::new(Failure::new(kind, message)), code, hint: None, retry: None, retry_after: None }
     }
 
     /// With the next step.
@@ -44,14 +44,14 @@ impl Fault {
     /// A failure of a backend, as it said it.
     #[must_use]
     pub fn upstream(failure: Failure) -> Self {
-        Self { failure, code: "backend_error", hint: None, retry: None, retry_after: None }
+        Self { failure: Box::new(failure), code: "backend_error", hint: None, retry: None, retry_after: None }
     }
 
     /// The failure as the client shall read it: message and hint in one text, but for the wording
     /// of an overflow, which clients match (protocols A.8).
     #[must_use]
     pub fn spoken(&self) -> Failure {
-        let mut failure = self.failure.clone();
+        let mut failure = (*self.failure).clone();
         if let Some(hint) = &self.hint
             && !matches!(failure.kind, FailureKind::PromptTooLong { .. })
         {
@@ -74,7 +74,9 @@ impl From<TargetError> for Fault {
     fn from(error: TargetError) -> Self {
         let hint = match &error {
             TargetError::UnknownBackend { .. } => "GET /v1/models lists the model refs; backends are set in [backends]",
-            TargetError::UnknownRoute(_) => "use local, cloud, auto or a model ref such as lmstudio:qwen/qwen3-coder-next",
+            TargetError::UnknownRoute(_) => {
+                "use local, cloud, auto or a model ref such as lmstudio:qwen/qwen3-coder-next"
+            }
         };
         Self::new(FailureKind::NotFound, "unknown_model", error.to_string()).hint(hint).no_retry()
     }
@@ -90,11 +92,13 @@ impl From<ModelRefError> for Fault {
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::NoModel { wanted } => {
-                Self::new(FailureKind::Overloaded, "no_model", format!("no model is set up for the role {wanted}"))
-                    .hint("start LM Studio, llama.cpp, Ollama or vLLM, or set a cloud key with `branchline key set anthropic`")
-                    .no_retry()
-            }
+            Refusal::NoModel { wanted } => Self::new(
+                FailureKind::Overloaded,
+                "no_model",
+                format!("no model is set up for the role {wanted}"),
+            )
+            .hint("start LM Studio, llama.cpp, Ollama or vLLM, or set a cloud key with `branchline key set anthropic`")
+            .no_retry(),
             Refusal::TooLong { tokens, maximum } => {
                 let kind = FailureKind::PromptTooLong { tokens: Some(tokens), maximum: Some(maximum) };
                 Self::new(kind, "prompt_too_long", format!("prompt is too long: {tokens} tokens > {maximum} maximum"))

@@ -45,9 +45,13 @@ pub(crate) fn check(engine: &Engine, method: &Method, uri: &Uri, headers: &Heade
     check_host(settings, engine.address(), uri, headers)?;
     check_origin(headers)?;
     if headers.contains_key(HOP) {
-        return Err(Fault::new(FailureKind::InvalidRequest, "self_reference", "this request has already been through Branchline")
-            .hint("a backend's base_url points back to Branchline: set it to the model server")
-            .no_retry());
+        return Err(Fault::new(
+            FailureKind::InvalidRequest,
+            "self_reference",
+            "this request has already been through Branchline",
+        )
+        .hint("a backend's base_url points back to Branchline: set it to the model server")
+        .no_retry());
     }
     if method == Method::POST {
         check_content_type(headers)?;
@@ -83,7 +87,9 @@ fn check_origin(headers: &HeaderMap) -> Result<(), Fault> {
         return Ok(());
     }
     let message = format!("requests from the web page `{origin}` are refused");
-    Err(Fault::new(FailureKind::Permission, "foreign_origin", message).hint("call from a program, not a web page").no_retry())
+    Err(Fault::new(FailureKind::Permission, "foreign_origin", message)
+        .hint("call from a program, not a web page")
+        .no_retry())
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Fault> {
@@ -93,7 +99,9 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Fault> {
         return Ok(());
     }
     let message = format!("the content type is `{kind}`, not application/json");
-    Err(Fault::new(FailureKind::InvalidRequest, "content_type", message).hint("send Content-Type: application/json").no_retry())
+    Err(Fault::new(FailureKind::InvalidRequest, "content_type", message)
+        .hint("send Content-Type: application/json")
+        .no_retry())
 }
 
 fn check_token(headers: &HeaderMap, token: &Secret, where_from: &str) -> Result<(), Fault> {
@@ -110,7 +118,8 @@ fn check_token(headers: &HeaderMap, token: &Secret, where_from: &str) -> Result<
 
 fn given_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer ").or(value.strip_prefix("bearer ")));
+    let bearer =
+        text("authorization").and_then(|value| value.strip_prefix("Bearer ").or(value.strip_prefix("bearer ")));
     [text(TOKEN_HEADER), bearer, text("x-api-key")].into_iter().flatten().map(str::trim)
 }
 
@@ -139,7 +148,9 @@ mod tests {
 
     #[test]
     fn a_host_is_read_without_its_port() {
-        for (host, name) in [("127.0.0.1:4117", "127.0.0.1"), ("[::1]:4117", "::1"), ("localhost", "localhost"), ("", "")] {
+        for (host, name) in
+            [("127.0.0.1:4117", "127.0.0.1"), ("[::1]:4117", "::1"), ("localhost", "localhost"), ("", "")]
+        {
             assert_eq!(host_name(host), name);
         }
     }

@@ -60,7 +60,13 @@ impl Journal {
         }
     }
 
-    pub(crate) fn attempt(&mut self, candidate: &Candidate, started: Instant, status: Option<u16>, error: Option<String>) {
+    pub(crate) fn attempt(
+        &mut self,
+        candidate: &Candidate,
+        started: Instant,
+        status: Option<u16>,
+        error: Option<String>,
+    ) {
         self.record.attempts.push(AttemptRecord {
             backend: candidate.model.backend.clone(),
             model: candidate.model.model.clone(),
@@ -118,9 +124,17 @@ impl Drop for Journal {
         self.record.duration_ms = millis(self.started);
         let record = std::mem::take(&mut self.record);
         tracing::info!(
-            id = record.id, protocol = record.protocol_in, model = record.requested_model, score = record.decision.score,
-            backend = record.backend, upstream_model = record.model, status = record.status,
-            outcome = record.outcome.as_str(), ms = record.duration_ms, fallback = record.fallback, "request"
+            id = record.id,
+            protocol = record.protocol_in,
+            model = record.requested_model,
+            score = record.decision.score,
+            backend = record.backend,
+            upstream_model = record.model,
+            status = record.status,
+            outcome = record.outcome.as_str(),
+            ms = record.duration_ms,
+            fallback = record.fallback,
+            "request"
         );
         self.engine.running.end(&record);
         if self.engine.events.heard() {

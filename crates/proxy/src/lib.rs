@@ -15,6 +15,7 @@ mod guard;
 mod images;
 mod inbound;
 mod journal;
+mod learned;
 mod line;
 pub mod metrics;
 mod outlet;

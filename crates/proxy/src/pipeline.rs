@@ -74,11 +74,13 @@ fn decide_and_remember(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> D
 /// Decides.
 pub(crate) fn decide_on(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Decision {
     let world = &call.world;
+    let calibration = engine.learned.calibration();
     let question = Question {
         turn: &inbound.turn,
         forced: inbound.forced.clone(),
         asked: inbound.asked.clone(),
         earlier: engine.turns.earlier(&inbound.key),
+        calibration: &calibration,
     };
     decide(&question, &world.policy, &world.health, &world.catalog)
 }
@@ -192,7 +194,8 @@ impl Trip<'_> {
             return Err(Miss::of(Fault::new(FailureKind::NotFound, "unknown_backend", message).no_retry()));
         };
         let protocol = self.call.world.protocol(backend);
-        let (request, tokens) = (&self.inbound.request, self.inbound.tokens);
+        let request = &self.inbound.request;
+        let tokens = self.engine.learned.calibration().tokens(&candidate.model, self.inbound.tokens);
         let edits = plan::plan(request, tokens, candidate, backend.dialect(), protocol, texts);
         journal.record.edits = edits.iter().map(Edit::to_string).collect();
         let attempt = Attempt {
@@ -234,7 +237,7 @@ impl Trip<'_> {
         };
         let same =
             self.decision.candidates.len() == 1 && self.protocol(&self.decision.candidates[0]) == self.call.protocol;
-        if let Some((status, headers, body)) = miss.raw.take()
+        if let Some((status, headers, body)) = miss.raw.take().map(|raw| *raw)
             && same
             && !line.committed()
             && !matches!(miss.fault.failure.kind, FailureKind::PromptTooLong { .. })

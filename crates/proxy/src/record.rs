@@ -9,13 +9,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One request as the log, the window and the database know it. Times in milliseconds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
+#[ts(rename = "RequestRecord")] // TypeScript has a Record of its own
 pub struct Record {
     /// `req_…`, the same id as in the `x-branchline-request-id` response header.
     pub id: String,
     /// When the request arrived; kept and written as whole milliseconds since 1970.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    #[ts(type = "number")]
     pub at: Timestamp,
     /// From the request's arrival to the last byte of the answer.
     pub duration_ms: u64,
@@ -74,7 +76,7 @@ impl Record {
 }
 
 /// Where the request went and why.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct DecisionRecord {
     /// What sort of request it was, in a word: a main turn, a title, a subagent's…
@@ -91,7 +93,7 @@ pub struct DecisionRecord {
 }
 
 /// One signal's part of the score.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct PointRecord {
     pub signal: String,
@@ -100,7 +102,7 @@ pub struct PointRecord {
 }
 
 /// One try at one backend.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct AttemptRecord {
     pub backend: String,
@@ -112,7 +114,7 @@ pub struct AttemptRecord {
 }
 
 /// How the request ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Ok,
@@ -143,7 +145,7 @@ impl Outcome {
 
 /// Whose machine did the work. Kept beside the role, because a forced model or a fallback can send
 /// a request of any role to either side.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     Local,
@@ -168,7 +170,7 @@ impl Place {
 
 /// Tokens as the backend reported them; zero where it said nothing. As in Anthropic's usage,
 /// `input` does not hold the cached ones.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct UsageRecord {
     pub input: u64,
@@ -180,7 +182,7 @@ pub struct UsageRecord {
 }
 
 /// One thing a conversion could not carry.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct DroppedRecord {
     /// Where it stood in the request, e.g. `messages[3].content[1]`.
@@ -189,7 +191,7 @@ pub struct DroppedRecord {
 }
 
 /// What became of the images of one request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct ImageCounts {
     pub total: u32,
@@ -201,7 +203,7 @@ pub struct ImageCounts {
 }
 
 /// The error the client was given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct ErrorRecord {
     pub code: String,
@@ -210,7 +212,7 @@ pub struct ErrorRecord {
 }
 
 /// Bodies of the request and its answer, already redacted where the settings say so.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct Bodies {
     pub request: Option<String>,

@@ -24,10 +24,14 @@ use crate::world::World;
 
 /// `POST /v1/messages/count_tokens`: our own estimate, system and tools included (CLIProxyAPI #679).
 pub(crate) async fn count_tokens(State(engine): State<Arc<Engine>>, request: Request) -> Response {
-    answer(&engine, request, |_, body| {
+    answer(&engine, request, |engine, body| {
         let text = std::str::from_utf8(body).map_err(|_| DecodeError::new("body", "not UTF-8"))?;
         let request = anthropic::decode::count_request(text)?;
-        Ok(json!({ "input_tokens": tokens::estimate(&request) }))
+        let estimate = tokens::estimate(&request);
+        let world = engine.world();
+        let coder = world.policy.role(Role::Coder).first();
+        let calibrated = coder.map(|model| engine.learned.calibration().tokens(model, estimate));
+        Ok(json!({ "input_tokens": calibrated.unwrap_or(estimate) }))
     })
     .await
 }

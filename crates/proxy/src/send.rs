@@ -33,7 +33,7 @@ pub(crate) struct Miss {
     /// The backend cannot be reached at all.
     pub(crate) offline: bool,
     /// The answer as the backend gave it, to be passed on where protocols are the same.
-    pub(crate) raw: Option<(StatusCode, HeaderMap, Bytes)>,
+    pub(crate) raw: Option<Box<(StatusCode, HeaderMap, Bytes)>>,
 }
 
 impl Miss {
@@ -125,7 +125,7 @@ async fn refused(backend: &Backend, protocol: Protocol, mut response: reqwest::R
     let mut fault = Fault::upstream(named(backend, failure));
     fault.retry_after = retry_after(&headers);
     fault.hint = hint_for(backend, &fault.failure);
-    Miss { status: Some(status.as_u16()), raw: Some((status, headers, body.into())), ..Miss::of(fault) }
+    Miss { status: Some(status.as_u16()), raw: Some(Box::new((status, headers, body.into()))), ..Miss::of(fault) }
 }
 
 /// Says who failed, but for wordings a client matches.

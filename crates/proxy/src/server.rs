@@ -49,7 +49,9 @@ impl ListenError {
     pub fn hint(&self) -> String {
         match self {
             Self::Host(_) => "set server.host to 127.0.0.1".into(),
-            Self::Remote(_) => "set server.host to 127.0.0.1, or server.allow_remote = true with require_token = true".into(),
+            Self::Remote(_) => {
+                "set server.host to 127.0.0.1, or server.allow_remote = true with require_token = true".into()
+            }
             Self::Bind { address, source } if source.kind() == std::io::ErrorKind::AddrInUse => {
                 format!("another program listens there; try --port {}", address.port().wrapping_add(1))
             }
@@ -67,7 +69,8 @@ pub async fn listen(engine: &Engine) -> Result<TcpListener, ListenError> {
     let server = &world.settings.server;
     let ip = server.ip().ok_or_else(|| ListenError::Host(server.host.clone()))?;
     let address = SocketAddr::new(ip, server.port);
-    if !ip.is_loopback() && !(server.allow_remote && server.require_token) {
+    let remote_wanted = server.allow_remote && server.require_token;
+    if !ip.is_loopback() && !remote_wanted {
         return Err(ListenError::Remote(address));
     }
     let listener = TcpListener::bind(address).await.map_err(|source| ListenError::Bind { address, source })?;
@@ -213,7 +216,8 @@ fn forget_our_token(engine: &Engine, headers: &mut HeaderMap) {
 pub(crate) async fn read_body(engine: &Engine, body: Body) -> Result<Bytes, Fault> {
     let mib = engine.world().settings.server.body_limit_mib as usize;
     axum::body::to_bytes(body, mib * 1024 * 1024).await.map_err(|error| {
-        let too_large = std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+        let too_large =
+            std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
         if too_large {
             Fault::new(FailureKind::TooLarge, "too_large", format!("the body is larger than {mib} MiB"))
                 .hint("raise server.body_limit_mib")

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use branchline_settings::load;
+use branchline_wire::hub::FailureKind;
 use futures_util::future::join_all;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
@@ -13,6 +14,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::backend::Backend;
 use crate::engine::Engine;
 use crate::events::LiveEvent;
+use crate::fault::Fault;
+use crate::probe::Found;
 
 /// How often local backends are asked how they are.
 const LOCAL_EVERY: Duration = Duration::from_secs(5);
@@ -25,6 +28,7 @@ const SETTLE: Duration = Duration::from_millis(150);
 
 /// Starts everything that goes on beside the requests. It ends with the engine.
 pub fn start(engine: &Arc<Engine>) {
+    spawn(engine, |engine| Box::pin(async move { engine.learned.recall(&engine.store).await }));
     spawn(engine, |engine| Box::pin(watch_backends(engine)));
     spawn(engine, |engine| Box::pin(watch_settings(engine)));
     spawn(engine, |engine| Box::pin(prune(engine)));
@@ -60,6 +64,29 @@ pub async fn ask_all(engine: &Arc<Engine>, cloud: bool) {
     let world = engine.world();
     let asked = world.backends.values().filter(|backend| backend.resolved.local || cloud);
     join_all(asked.map(|backend| ask_one(engine, backend))).await;
+}
+
+/// Asks one backend what it has, and says why it cannot be asked. What it answers is kept.
+///
+/// # Errors
+/// It is Branchline itself, has no key, or is not there.
+pub async fn test_one(engine: &Arc<Engine>, backend: &Arc<Backend>) -> Result<Found, Fault> {
+    if engine.address().is_some_and(|own| crate::world::World::is_ourselves(backend, own)) {
+        let message = format!("the backend {} is Branchline itself", backend.name());
+        let fault = Fault::new(FailureKind::InvalidRequest, "self_reference", message);
+        return Err(fault.hint("set its base_url to the model server"));
+    }
+    let key = backend.key().await.map(branchline_settings::Secret::expose);
+    match engine.prober.probe(backend.client()?, &backend.resolved, key).await {
+        Ok(found) => {
+            engine.backend_found(backend.name(), found.clone());
+            Ok(found)
+        }
+        Err(error) => {
+            engine.backend_down(backend.name(), &error.to_string());
+            Err(Fault::new(FailureKind::Overloaded, error.code(), error.to_string()).hint(error.hint()))
+        }
+    }
 }
 
 /// Asks one backend what it has.

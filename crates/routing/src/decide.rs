@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::score::{Score, TurnText, score};
 use crate::turn::{Kind, Turn};
-use crate::{Catalog, Health, Mode, ModelFacts, ModelRef, Policy, Role, Target, VisionMode};
+use crate::{Calibration, Catalog, Health, Mode, ModelFacts, ModelRef, Policy, Role, Target, VisionMode};
 
 /// Room kept for the answer when a prompt is fitted into a window, in tokens, if the window is large enough.
 const ANSWER_ROOM: u64 = 4096;
@@ -21,6 +21,8 @@ pub struct Question<'a> {
     pub asked: Target,
     /// What was decided earlier in this turn, if anything.
     pub earlier: Option<Earlier>,
+    /// How far the token estimate is off, per model.
+    pub calibration: &'a Calibration,
 }
 
 /// A route somebody insisted on.
@@ -115,7 +117,7 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
     let wish = wish(question, policy, catalog, &mut decision);
     decision.role = wish.first.first().copied().unwrap_or(wish.side_role());
     let candidates = line_up(&wish, policy, catalog);
-    let fitting = fit(candidates, turn, policy, catalog, &mut decision);
+    let fitting = fit(candidates, question, policy, catalog, &mut decision);
     decision.candidates = by_health(fitting, health, &wish, &mut decision.reasons);
     if let Some(first) = decision.candidates.first() {
         decision.role = first.role;
@@ -308,30 +310,32 @@ fn candidate(model: &ModelRef, role: Role, catalog: &Catalog) -> Candidate {
 /// Step 3: images and the real window.
 fn fit(
     candidates: Vec<Candidate>,
-    turn: &Turn,
+    question: &Question<'_>,
     policy: &Policy,
     catalog: &Catalog,
     decision: &mut Decision,
 ) -> Vec<Candidate> {
+    let turn = question.turn;
     let blind = |facts: &ModelFacts| turn.images > 0 && facts.vision == Some(false);
     let mut fitting = Vec::with_capacity(candidates.len());
-    let mut largest = 0;
+    let mut largest = (0, 0);
+    let estimate = turn.structure.prompt_tokens;
     let any = !candidates.is_empty();
     for mut next in candidates {
         let facts = catalog.facts(&next.model);
         if let Some(window) = facts.context
-            && !fits(turn, window)
+            && !fits(turn, question.calibration.tokens(&next.model, estimate), window)
         {
-            let tokens = turn.structure.prompt_tokens;
+            let tokens = question.calibration.tokens(&next.model, estimate);
             decision.reasons.push(format!("{} holds {window} tokens, about {tokens} are needed", next.model));
-            largest = largest.max(window);
+            largest = largest.max((window, tokens));
             continue;
         }
         next.describe_images = blind(&facts);
         fitting.push(next);
     }
     if any && fitting.is_empty() {
-        decision.refusal = Some(Refusal::TooLong { tokens: turn.structure.prompt_tokens, maximum: largest });
+        decision.refusal = Some(Refusal::TooLong { tokens: largest.1, maximum: largest.0 });
     }
     if policy.vision == VisionMode::Route && turn.undescribed > 0 {
         route_to_vision(&mut fitting, policy, catalog, decision);
@@ -356,9 +360,9 @@ fn route_to_vision(fitting: &mut Vec<Candidate>, policy: &Policy, catalog: &Cata
     *fitting = seeing;
 }
 
-fn fits(turn: &Turn, window: u64) -> bool {
+fn fits(turn: &Turn, tokens: u64, window: u64) -> bool {
     let room = turn.max_tokens.unwrap_or(ANSWER_ROOM).min(ANSWER_ROOM).min(window / 8);
-    turn.structure.prompt_tokens + room <= window
+    tokens + room <= window
 }
 
 /// Step 7: backends that are down go last, and who stands in says for whom.

@@ -17,7 +17,7 @@ mod words;
 pub use decide::{Candidate, Decision, Earlier, Forced, Question, Refusal, decide};
 pub use human_text::strip_reminders;
 pub use model_ref::{ModelRef, ModelRefError, is_backend_name};
-pub use policy::{Catalog, Health, Mode, ModelFacts, Policy, Role, VisionMode};
+pub use policy::{Calibration, Catalog, Health, Mode, ModelFacts, Policy, Role, VisionMode};
 pub use score::{Score, Weights};
 pub use target::{Target, TargetError};
 pub use turn::{Kind, Turn};

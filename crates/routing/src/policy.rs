@@ -163,6 +163,24 @@ pub struct ModelFacts {
     pub loaded: Option<bool>,
 }
 
+/// How far the token estimate is off for a model, learned from the usage it reported.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Calibration(pub BTreeMap<ModelRef, f32>);
+
+impl Calibration {
+    /// Tokens this model will count where we estimate `tokens`.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a token count, rounded"
+    )]
+    pub fn tokens(&self, model: &ModelRef, tokens: u64) -> u64 {
+        self.0.get(model).map_or(tokens, |ratio| (tokens as f64 * f64::from(*ratio)).round() as u64)
+    }
+}
+
 /// The models there are.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::html::{escape, page};
 
 /// What the status page shows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct StatusView {
     pub state: State,
     pub version: String,
@@ -24,7 +24,7 @@ pub struct StatusView {
 }
 
 /// Whether all is well; the word of `/health`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// No backend was asked yet.
@@ -56,7 +56,7 @@ impl State {
 }
 
 /// One backend.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct BackendView {
     /// Its name in the settings.
     pub name: String,
@@ -73,7 +73,7 @@ pub struct BackendView {
 }
 
 /// One role and its models, best first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct RoleView {
     pub role: String,
     /// Model refs.
@@ -81,7 +81,7 @@ pub struct RoleView {
 }
 
 /// Requests since midnight.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct RequestsToday {
     pub local: u64,
     pub cloud: u64,

@@ -29,7 +29,7 @@ impl Found {
 }
 
 /// The make of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Flavour {
     LmStudio,
@@ -67,7 +67,7 @@ impl Flavour {
 }
 
 /// What a model is made for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelKind {
     /// Text in, text out.
@@ -82,7 +82,7 @@ pub enum ModelKind {
 }
 
 /// One model of one backend. `None` is "the server does not tell", never "no".
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct ModelCard {
     /// Name of the backend in the settings.

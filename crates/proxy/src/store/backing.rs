@@ -71,8 +71,9 @@ pub trait Backing: Send {
 }
 
 /// Which records are wanted; empty means the newest of all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
+#[ts(optional_fields)]
 pub struct RecordFilter {
     /// At most so many; 100 when not given.
     pub limit: Option<usize>,
@@ -86,7 +87,7 @@ pub struct RecordFilter {
 }
 
 /// A place in the list of records. Holds the id too: several records can share a millisecond.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct Cursor {
     /// Milliseconds since 1970.
     pub at: i64,
@@ -100,7 +101,7 @@ impl From<&Record> for Cursor {
 }
 
 /// What the threshold's what-if needs of one past request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct RecentScore {
     pub id: String,
     /// 0–100.
@@ -112,7 +113,7 @@ pub struct RecentScore {
 }
 
 /// Sums over a span of time.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct Stats {
     pub requests: u64,
@@ -136,7 +137,7 @@ impl Stats {
 }
 
 /// One side's part of `Stats`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
 pub struct PlaceStats {
     pub requests: u64,

@@ -10,7 +10,7 @@ pub const MAX_THUMBNAIL_BYTES: usize = 16 * 1024;
 pub const THUMBNAIL_PIXELS: u32 = 160;
 
 /// Which description: of which image, asked for with which prompt.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
 pub struct ImageKey {
     /// Hex SHA-256 of the decoded image bytes.
     pub sha256: String,
@@ -25,7 +25,7 @@ impl ImageKey {
 }
 
 /// One described image. The image itself is not kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct ImageRow {
     #[serde(flatten)]
     pub key: ImageKey,
@@ -46,20 +46,24 @@ pub struct ImageRow {
     /// The user rewrote the description: it stands whichever vision model is chosen.
     pub edited: bool,
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    #[ts(type = "number")]
     pub created_at: Timestamp,
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    #[ts(type = "number")]
     pub last_used_at: Timestamp,
     /// How often the stored description saved a call.
     pub hits: u64,
 }
 
 /// Which images are wanted; empty means the most recently used of all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
+#[ts(optional_fields)]
 pub struct ImageFilter {
     /// At most so many; 100 when not given.
     pub limit: Option<usize>,
     /// So many of the first are skipped.
+    #[ts(as = "Option<usize>", optional)]
     pub offset: usize,
     /// One image: its hash or the start of it.
     pub sha256: Option<String>,
@@ -69,7 +73,7 @@ pub struct ImageFilter {
 }
 
 /// Sums over all stored images.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct ImageTotals {
     pub images: u64,
     /// Decoded size of the images, not of what is stored.

@@ -47,6 +47,7 @@ struct Case {
     asked: Target,
     forced: Option<Target>,
     earlier: Option<Earlier>,
+    calibration: Calibration,
 }
 
 fn case(human: &str) -> Case {
@@ -58,6 +59,7 @@ fn case(human: &str) -> Case {
         asked: Target::Auto,
         forced: None,
         earlier: None,
+        calibration: Calibration::default(),
     }
 }
 
@@ -73,6 +75,7 @@ impl Case {
             forced: self.forced.clone().map(|target| Forced { target, by: "header X-Force-Route" }),
             asked: self.asked.clone(),
             earlier: self.earlier,
+            calibration: &self.calibration,
         };
         decide(&question, &self.policy, &self.health, &catalog(self.window))
     }
@@ -162,6 +165,14 @@ fn a_prompt_over_the_real_window_goes_where_it_fits() {
     let long = case(EASY).with(|c| c.turn.structure.prompt_tokens = 60_000);
     assert_eq!(long.models()[0], "lmstudio:coder");
     assert_eq!(long.with(|c| c.window = 60_500).models(), ["anthropic:claude"]);
+}
+
+#[test]
+fn what_a_model_really_counts_decides_whether_a_prompt_fits() {
+    let near = case(EASY).with(|c| c.turn.structure.prompt_tokens = 55_000);
+    assert_eq!(near.models()[0], "lmstudio:coder");
+    let counted = near.with(|c| drop(c.calibration.0.insert(local(), 1.2)));
+    assert_eq!(counted.models(), ["anthropic:claude"]);
 }
 
 #[test]
