@@ -54,7 +54,7 @@ impl Attempt<'_> {
         let mut tries = 0;
         loop {
             let started = Instant::now();
-            let result = self.once(&outbound, line, journal).await;
+            let result = self.once(&outbound, line, journal).await.map_err(|miss| self.overflow(miss));
             let (status, error) = match &result {
                 Ok(_) => (Some(200), None),
                 Err(miss) => (miss.status, Some(miss.fault.failure.message.clone())),
@@ -122,6 +122,18 @@ impl Attempt<'_> {
         };
         dropped.extend(encoded.dropped);
         (Bytes::from(with_extra(encoded.body, &extra)), dropped)
+    }
+
+    /// Some versions of LM Studio answer a prompt that does not fit with an empty stream (#2339).
+    fn overflow(&self, mut miss: Miss) -> Miss {
+        let empty = miss.fault.failure.code.as_deref() == Some("empty_stream");
+        let tokens = self.engine.learned.calibration().tokens(&self.candidate.model, self.inbound.tokens);
+        if let Some(window) = self.candidate.context.filter(|window| empty && tokens > window - window / 4) {
+            // The estimate may be a little low; a number under the maximum would make no sense to the client.
+            let tokens = tokens.max(window + 1);
+            miss.fault.failure.kind = FailureKind::PromptTooLong { tokens: Some(tokens), maximum: Some(window) };
+        }
+        miss
     }
 
     fn schema_level(&self) -> u8 {
