@@ -167,7 +167,8 @@ def test_counted_tokens_include_system_and_tools():
 
 def test_models_are_listed_in_anthropics_shape():
     models = list(client().models.list(limit=1000))
-    assert "auto" in [model.id for model in models]
+    # Claude Code keeps only ids that begin with "claude" or "anthropic".
+    assert "anthropic/auto" in [model.id for model in models]
     assert all(model.type == "model" and model.display_name and model.created_at for model in models)
 
 
