@@ -84,6 +84,7 @@ impl Backend {
     }
 
     fn make_client(&self) -> reqwest::Result<reqwest::Client> {
+        crate::tls::install_provider();
         let builder = reqwest::Client::builder()
             .connect_timeout(self.resolved.timeouts.connect)
             .pool_idle_timeout(POOL_IDLE)

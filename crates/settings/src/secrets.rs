@@ -42,7 +42,7 @@ impl fmt::Debug for Secret {
 }
 
 /// Where a key comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeySource {
     /// `BRANCHLINE_KEY_<BACKEND>`.

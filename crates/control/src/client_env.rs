@@ -1,0 +1,241 @@
+//! The variables that point Claude Code at us, and how they are written in each shell. Pure.
+//!
+//! Source of the rules: protocols B.3, B.4, B.7 and client notes 6, 9, 11.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use ts_rs::TS;
+
+/// The model id Claude Code is given: no Claude name, so that it believes the window we tell (protocols B.7).
+const MODEL: &str = "auto";
+/// Twenty minutes: a local model may read a long prompt for most of that (client notes 9).
+const STREAM_IDLE_MS: u64 = 1_200_000;
+/// The part of a window that answers may take; Claude Code compacts at window - output - 13,000 (protocols B.7).
+const OUTPUT_PART: u64 = 8;
+/// Claude Code's own limit for models it does not know.
+const MOST_OUTPUT: u64 = 32_000;
+const LEAST_OUTPUT: u64 = 4_096;
+
+/// One variable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct EnvVar {
+    /// Its name.
+    pub name: String,
+    /// Its value; empty switches off what the user's own environment may hold.
+    pub value: String,
+    /// What it is for.
+    pub why: String,
+}
+
+/// What the variables depend on.
+#[derive(Clone, Debug, Default)]
+pub struct ClientView {
+    /// Where clients send their requests: `http://127.0.0.1:4117`.
+    pub base_url: String,
+    /// The client token; `None` when none is asked for.
+    pub token: Option<String>,
+    /// The cloud gets the client's own login, so the client must not be given another.
+    pub own_login: bool,
+    /// What the models can take.
+    pub windows: Windows,
+}
+
+/// Context windows of the models that may answer, in tokens; `None` when unknown or not asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Windows {
+    /// The coder's real window.
+    pub local: Option<u64>,
+    /// The cloud model's.
+    pub cloud: Option<u64>,
+}
+
+impl Windows {
+    /// A conversation may move between the two, so it must fit the smaller one.
+    const fn smaller(self) -> Option<u64> {
+        match (self.local, self.cloud) {
+            (Some(local), Some(cloud)) => Some(if local < cloud { local } else { cloud }),
+            (Some(one), None) | (None, Some(one)) => Some(one),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The variables for Claude Code, in the order they are shown.
+#[must_use]
+pub fn client_env(view: &ClientView) -> Vec<EnvVar> {
+    let mut vars = vec![var("ANTHROPIC_BASE_URL", &view.base_url, "where requests go")];
+    vars.extend(credentials(view));
+    vars.push(var("ANTHROPIC_MODEL", MODEL, "each turn goes to the model that fits it"));
+    for name in ["ANTHROPIC_DEFAULT_OPUS_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL"] {
+        vars.push(var(name, MODEL, "the same for the names in /model and in subagents"));
+    }
+    if let Some(window) = view.windows.smaller() {
+        let output = (window / OUTPUT_PART).clamp(LEAST_OUTPUT, MOST_OUTPUT);
+        vars.push(var("CLAUDE_CODE_MAX_CONTEXT_TOKENS", &window.to_string(), "the window there really is"));
+        vars.push(var("CLAUDE_CODE_MAX_OUTPUT_TOKENS", &output.to_string(), "leaves room for the conversation"));
+    }
+    vars.push(var("CLAUDE_CODE_ATTRIBUTION_HEADER", "0", "keeps the prompt's beginning the same, so it is read once"));
+    vars.push(var(
+        "CLAUDE_STREAM_IDLE_TIMEOUT_MS",
+        &STREAM_IDLE_MS.to_string(),
+        "a long prompt takes a local model minutes",
+    ));
+    vars.push(var("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", "no requests beside the work"));
+    vars
+}
+
+fn credentials(view: &ClientView) -> Vec<EnvVar> {
+    if view.own_login {
+        let token = view.token.iter();
+        let header = |token: &String| {
+            let value = format!("x-branchline-token: {token}");
+            var("ANTHROPIC_CUSTOM_HEADERS", &value, "lets you in; your own login goes on to Anthropic")
+        };
+        return token.map(header).collect();
+    }
+    // Without any token Claude Code would send the user's own login, which is nobody's business here.
+    let token = view.token.as_deref().unwrap_or("branchline");
+    vec![
+        var("ANTHROPIC_AUTH_TOKEN", token, "lets you in"),
+        var("ANTHROPIC_API_KEY", "", "a key of your own is not sent here"),
+    ]
+}
+
+fn var(name: &str, value: &str, why: &str) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: value.to_owned(), why: why.to_owned() }
+}
+
+/// A way to write variables down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    /// Bash, Zsh and every other POSIX shell.
+    Bash,
+    /// The same as Bash.
+    Zsh,
+    /// Fish.
+    Fish,
+    /// PowerShell.
+    Powershell,
+    /// cmd.exe.
+    Cmd,
+    /// An object of names and values.
+    Json,
+    /// The `env` block of Claude Code's `settings.json`.
+    Settings,
+}
+
+impl Shell {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Bash, Self::Zsh, Self::Fish, Self::Powershell, Self::Cmd, Self::Json, Self::Settings];
+
+    /// Its name on the command line and in the interface.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Zsh => "zsh",
+            Self::Fish => "fish",
+            Self::Powershell => "powershell",
+            Self::Cmd => "cmd",
+            Self::Json => "json",
+            Self::Settings => "settings",
+        }
+    }
+}
+
+/// The variables as text to paste, with a line break at the end.
+#[must_use]
+pub fn render(vars: &[EnvVar], shell: Shell) -> String {
+    match shell {
+        Shell::Json => pretty(&Value::Object(object(vars))),
+        Shell::Settings => pretty(&json!({ "env": object(vars) })),
+        _ => vars.iter().map(|var| line(&var.name, &var.value, shell) + "\n").collect(),
+    }
+}
+
+fn line(name: &str, value: &str, shell: Shell) -> String {
+    match shell {
+        Shell::Fish => format!("set -gx {name} '{}'", value.replace('\\', "\\\\").replace('\'', "\\'")),
+        Shell::Powershell => format!("$env:{name} = '{}'", value.replace('\'', "''")),
+        // The quotes keep `&` and blanks in the value and are not part of it.
+        Shell::Cmd => format!("set \"{name}={}\"", value.replace('%', "%%")),
+        _ => format!("export {name}='{}'", value.replace('\'', r"'\''")),
+    }
+}
+
+fn object(vars: &[EnvVar]) -> Map<String, Value> {
+    vars.iter().map(|var| (var.name.clone(), Value::String(var.value.clone()))).collect()
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> ClientView {
+        ClientView {
+            base_url: "http://127.0.0.1:4117".into(),
+            token: Some("abc".into()),
+            own_login: false,
+            windows: Windows { local: Some(65_536), cloud: Some(1_000_000) },
+        }
+    }
+
+    fn value<'v>(vars: &'v [EnvVar], name: &str) -> Option<&'v str> {
+        vars.iter().find(|var| var.name == name).map(|var| var.value.as_str())
+    }
+
+    #[test]
+    fn the_window_is_the_smaller_of_the_two_models() {
+        let vars = client_env(&view());
+        assert_eq!(value(&vars, "CLAUDE_CODE_MAX_CONTEXT_TOKENS"), Some("65536"));
+        assert_eq!(value(&vars, "CLAUDE_CODE_MAX_OUTPUT_TOKENS"), Some("8192"));
+    }
+
+    #[test]
+    fn an_unknown_window_is_not_guessed() {
+        let vars = client_env(&ClientView { windows: Windows::default(), ..view() });
+        assert_eq!(value(&vars, "CLAUDE_CODE_MAX_CONTEXT_TOKENS"), None);
+        assert_eq!(value(&vars, "CLAUDE_CODE_MAX_OUTPUT_TOKENS"), None);
+    }
+
+    #[test]
+    fn no_model_id_looks_like_a_claude_model() {
+        for var in client_env(&view()).iter().filter(|var| var.name.ends_with("_MODEL")) {
+            assert!(!var.value.contains("claude"), "{var:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_with_its_own_login_keeps_it() {
+        let vars = client_env(&ClientView { own_login: true, ..view() });
+        assert_eq!(value(&vars, "ANTHROPIC_AUTH_TOKEN"), None);
+        assert_eq!(value(&vars, "ANTHROPIC_API_KEY"), None);
+        assert_eq!(value(&vars, "ANTHROPIC_CUSTOM_HEADERS"), Some("x-branchline-token: abc"));
+    }
+
+    #[test]
+    fn every_shell_gets_its_own_quotes() {
+        let vars = [var("A", "it's 50% \\ \"x\"", "")];
+        for (shell, expected) in [
+            (Shell::Bash, r#"export A='it'\''s 50% \ "x"'"#),
+            (Shell::Fish, r#"set -gx A 'it\'s 50% \\ "x"'"#),
+            (Shell::Powershell, r#"$env:A = 'it''s 50% \ "x"'"#),
+            (Shell::Cmd, r#"set "A=it's 50%% \ "x"""#),
+        ] {
+            assert_eq!(render(&vars, shell).trim_end(), expected);
+        }
+    }
+
+    #[test]
+    fn the_settings_block_is_what_claude_code_reads() {
+        let text = render(&client_env(&view()), Shell::Settings);
+        let json: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["env"]["ANTHROPIC_BASE_URL"], "http://127.0.0.1:4117");
+        assert_eq!(json["env"]["ANTHROPIC_API_KEY"], "");
+    }
+}

@@ -1,0 +1,18 @@
+//! The commands, one file per noun. Each is `async fn name(engine, Req) -> Result<Res>`.
+
+pub mod backends;
+pub mod classify;
+pub mod connect;
+pub mod images;
+pub mod keys;
+pub mod models;
+pub mod requests;
+pub mod settings;
+pub mod status;
+
+use crate::error::{ControlError, Result};
+
+/// Runs work that waits for disks or keyrings where it holds nobody up.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| ControlError::broken_off())
+}

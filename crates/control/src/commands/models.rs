@@ -1,0 +1,52 @@
+//! The models of all backends, and which role each has.
+
+use std::sync::Arc;
+
+use branchline_proxy::pages::RoleView;
+use branchline_proxy::probe::ModelCard;
+use branchline_proxy::{Engine, watch};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::error::Result;
+
+/// Nothing is asked for.
+#[derive(Debug, Deserialize, TS)]
+pub struct ModelsReq {}
+
+/// Models in the order of their backends, and the roles as they are filled now.
+#[derive(Debug, Serialize, Deserialize, TS)]
+pub struct ModelsRes {
+    /// Every model that is known.
+    pub models: Vec<ModelCard>,
+    /// Roles with at least one model; those not set are filled from what was found.
+    pub roles: Vec<RoleView>,
+}
+
+/// What was found when the backends were last asked.
+///
+/// # Errors
+/// None.
+#[expect(clippy::unused_async, reason = "every command has the same shape")]
+pub async fn list(engine: &Arc<Engine>, _: ModelsReq) -> Result<ModelsRes> {
+    Ok(known(engine))
+}
+
+/// Asks all backends now.
+///
+/// # Errors
+/// None: a backend that does not answer has no models.
+pub async fn refresh(engine: &Arc<Engine>, _: ModelsReq) -> Result<ModelsRes> {
+    watch::ask_all(engine, true).await;
+    Ok(known(engine))
+}
+
+fn known(engine: &Engine) -> ModelsRes {
+    let world = engine.world();
+    let roles = world.policy.roles.iter().filter(|(_, models)| !models.is_empty());
+    let roles = roles.map(|(role, models)| RoleView {
+        role: role.as_str().into(),
+        models: models.iter().map(ToString::to_string).collect(),
+    });
+    ModelsRes { models: world.cards().cloned().collect(), roles: roles.collect() }
+}

@@ -1,0 +1,194 @@
+use std::sync::Arc;
+
+use branchline_proxy::record::{DecisionRecord, Record};
+use branchline_proxy::store::{ImageKey, ImageRow, Store};
+use branchline_proxy::{Engine, Parts};
+use branchline_settings::{KeyStore, Paths, Settings, Tokens};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{ControlError, NAMES, dispatch};
+
+struct Bench {
+    engine: Arc<Engine>,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::inside(folder.path());
+        let tokens = Tokens::load_or_create(&paths).unwrap();
+        let store = Store::open_in_memory().unwrap();
+        let keys = Arc::new(KeyStore::memory());
+        let engine = Engine::new(Parts { paths, settings: Settings::default(), keys, tokens, store });
+        Self { engine, folder }
+    }
+
+    async fn ask(&self, name: &str, request: Value) -> Result<Value, ControlError> {
+        dispatch(Arc::clone(&self.engine), name, request).await
+    }
+
+    async fn get(&self, name: &str, request: Value) -> Value {
+        self.ask(name, request).await.unwrap()
+    }
+
+    async fn refused(&self, name: &str, request: Value) -> String {
+        let error = self.ask(name, request).await.unwrap_err();
+        assert!(error.hint.is_some(), "{error:?}");
+        error.code
+    }
+}
+
+fn image(sha256: &str) -> ImageRow {
+    ImageRow {
+        key: ImageKey::new(sha256, "1"),
+        media_type: "image/png".into(),
+        width: 8,
+        height: 8,
+        bytes: 100,
+        thumbnail: Some(vec![1, 2, 3]),
+        description: "a red square".into(),
+        model: "lmstudio:eye".into(),
+        edited: false,
+        created_at: Timestamp::now(),
+        last_used_at: Timestamp::now(),
+        hits: 0,
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_command_names_the_known_ones() {
+    let error = Bench::new().ask("fly", json!({})).await.unwrap_err();
+    assert_eq!(error.code, "unknown_command");
+    assert!(error.hint.unwrap().contains("models.list"));
+}
+
+#[tokio::test]
+async fn every_command_of_the_table_takes_or_refuses_an_empty_request_with_a_code() {
+    let bench = Bench::new();
+    for name in NAMES.iter().filter(|name| **name != "models.refresh") {
+        if let Err(error) = bench.ask(name, Value::Null).await {
+            assert_eq!(error.code, "bad_request", "{name}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_are_set_listed_shown_and_removed() {
+    let bench = Bench::new();
+    let source = |list: &Value| list["keys"][0]["source"].clone();
+    let set = bench.get("keys.set", json!({ "backend": "anthropic", "key": "sk-1" })).await;
+    assert_eq!(set, json!({ "changed": true, "note": null }));
+    let list = bench.get("keys.list", json!({})).await;
+    assert!(!list.to_string().contains("sk-1"));
+    let all = list["keys"].as_array().unwrap().clone();
+    let anthropic = all.iter().find(|key| key["backend"] == "anthropic").unwrap();
+    assert_eq!(anthropic["source"], "keyring");
+    assert_eq!(anthropic["env_name"], "BRANCHLINE_KEY_ANTHROPIC");
+    assert_eq!(bench.get("keys.reveal", json!({ "backend": "anthropic" })).await["key"], "sk-1");
+    assert_eq!(bench.get("keys.remove", json!({ "backend": "anthropic" })).await["changed"], true);
+    assert_eq!(source(&bench.get("keys.list", json!({})).await), Value::Null);
+}
+
+#[tokio::test]
+async fn a_key_for_a_backend_nobody_uses_is_remarked_on() {
+    let bench = Bench::new();
+    let set = bench.get("keys.set", json!({ "backend": "antropic", "key": "sk-1" })).await;
+    assert!(set["note"].as_str().unwrap().contains("[backends.antropic]"));
+    assert_eq!(bench.refused("keys.set", json!({ "backend": "anthropic", "key": " " })).await, "bad_key");
+}
+
+#[tokio::test]
+async fn a_setting_that_is_saved_is_in_force() {
+    let bench = Bench::new();
+    let change = json!({ "changes": [{ "path": "routing.threshold", "value": 70 }] });
+    assert_eq!(bench.get("settings.set", change).await["problems"], json!([]));
+    assert_eq!(bench.engine.world().policy.threshold, 70);
+    let file = std::fs::read_to_string(bench.folder.path().join("settings.toml")).unwrap();
+    assert!(file.contains("threshold = 70"));
+    assert!(bench.get("settings.export", json!({})).await["toml"].as_str().unwrap().contains("70"));
+    assert_eq!(bench.get("settings.get", json!({})).await["settings"]["routing"]["threshold"], 70);
+}
+
+#[tokio::test]
+async fn a_bad_setting_changes_nothing_and_says_which() {
+    let bench = Bench::new();
+    let change = json!({ "changes": [{ "path": "routing.threshold", "value": 700 }] });
+    assert_eq!(bench.refused("settings.set", change).await, "invalid_settings");
+    assert_eq!(bench.engine.world().policy.threshold, 50);
+    let found = bench.get("settings.check", json!({ "toml": "[routing]\nthreshold = 700\n" })).await;
+    assert_eq!(found["problems"][0]["path"], "routing.threshold");
+    assert_eq!(found["problems"][0]["line"], 2);
+}
+
+#[tokio::test]
+async fn an_image_is_changed_and_forgotten_by_the_start_of_its_hash() {
+    let bench = Bench::new();
+    let (one, two) = ("a".repeat(64), "ab".repeat(32));
+    bench.engine.store.put_image(image(&one)).await.unwrap();
+    bench.engine.store.put_image(image(&two)).await.unwrap();
+    let listed = bench.get("images.list", json!({})).await;
+    assert_eq!((listed["totals"]["images"].clone(), listed["images"][0]["thumbnail"].clone()), (json!(2), Value::Null));
+    let shown = bench.get("images.get", json!({ "sha256": "aaaa" })).await;
+    assert_eq!(shown["thumbnail"], "data:image/png;base64,AQID");
+    let changed = bench.get("images.update", json!({ "sha256": "aaaa", "description": "a cat" })).await;
+    assert_eq!((changed["description"].clone(), changed["edited"].clone()), (json!("a cat"), json!(true)));
+    assert_eq!(bench.refused("images.get", json!({ "sha256": "aa" })).await, "bad_request");
+    assert_eq!(bench.get("images.delete", json!({ "sha256": "aaaa" })).await["removed"], 1);
+    assert_eq!(bench.refused("images.get", json!({ "sha256": "aaaa" })).await, "not_found");
+    assert_eq!(bench.refused("images.clear", json!({ "all": false })).await, "bad_request");
+    assert_eq!(bench.get("images.clear", json!({ "all": true })).await["removed"], 1);
+}
+
+#[tokio::test]
+async fn records_and_scores_are_listed() {
+    let bench = Bench::new();
+    let decision = DecisionRecord { score: Some(61), ..DecisionRecord::default() };
+    let record = Record { id: "req_1".into(), at: Timestamp::now(), decision, ..Record::default() };
+    bench.engine.store.insert_record(record);
+    let listed = bench.get("requests.list", json!({ "filter": { "limit": 5 } })).await;
+    assert_eq!(listed["records"][0]["id"], "req_1");
+    assert_eq!(bench.get("requests.get", json!({ "id": "req_1" })).await["decision"]["score"], 61);
+    assert_eq!(bench.refused("requests.get", json!({ "id": "req_2" })).await, "not_found");
+    assert_eq!(bench.get("requests.stats", json!({})).await["stats"]["requests"], 1);
+    let scores = bench.get("whatif.scores", json!({})).await;
+    assert_eq!((scores["threshold"].clone(), scores["scores"][0]["score"].clone()), (json!(50), json!(61)));
+}
+
+#[tokio::test]
+async fn a_text_and_the_same_request_are_classified_alike() {
+    let bench = Bench::new();
+    let text = bench.get("classify", json!({ "text": "rename this variable" })).await;
+    let request = json!({ "model": "auto", "max_tokens": 1024, "messages": [{ "role": "user", "content": "rename this variable" }] });
+    let whole = bench.get("classify", json!({ "request": request })).await;
+    assert_eq!((&text["score"], &text["points"]), (&whole["score"], &whole["points"]));
+    assert_eq!(bench.refused("classify", json!({})).await, "bad_request");
+}
+
+#[tokio::test]
+async fn the_variables_carry_the_token_and_every_shell_has_its_snippet() {
+    let bench = Bench::new();
+    let answer = bench.get("connect.env", json!({})).await;
+    assert_eq!(answer["base_url"], "http://127.0.0.1:4117");
+    let token = bench.engine.tokens.client.expose();
+    for shell in ["bash", "zsh", "fish", "powershell", "cmd", "json", "settings"] {
+        assert!(answer["snippets"][shell].as_str().unwrap().contains(token), "{shell}");
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_is_not_there_is_an_answer_with_a_hint() {
+    let bench = Bench::new();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{closed}");
+    branchline_settings::set(&bench.engine.paths.config_file, "backends.lmstudio.base_url", json!(url)).unwrap();
+    let report = branchline_settings::load(&bench.engine.paths.config_file).unwrap();
+    bench.engine.apply(report.settings);
+    let tested = bench.get("backends.test", json!({ "name": "lmstudio" })).await;
+    assert_eq!((tested["ok"].clone(), tested["error"]["code"].clone()), (json!(false), json!("unreachable")));
+    assert_eq!(bench.refused("backends.test", json!({ "name": "nobody" })).await, "not_found");
+    let listed = bench.get("backends.list", json!({})).await;
+    let lmstudio = listed["backends"].as_array().unwrap().iter().find(|one| one["name"] == "lmstudio").unwrap().clone();
+    assert_eq!(lmstudio["up"], false);
+}

@@ -1,0 +1,1102 @@
+// Generated from crates/control. Do not edit: BRANCHLINE_UPDATE_TYPES=1 cargo test -p branchline-control
+
+/**
+ * One try at one backend.
+ */
+export type AttemptRecord = { backend: string, model: string, 
+/**
+ * HTTP status of the backend; none when it gave none.
+ */
+status: number | null, error: string | null, duration_ms: number, };
+
+/**
+ * One backend: its settings over its preset, and what it said of itself.
+ */
+export type BackendInfo = { 
+/**
+ * Its name in the settings and in model refs.
+ */
+name: string, 
+/**
+ * The provider's name for people.
+ */
+display: string, 
+/**
+ * Id of the preset it is built on.
+ */
+preset: string, 
+/**
+ * Where it is.
+ */
+base_url: string, 
+/**
+ * What it is called with, as far as known.
+ */
+protocol: string | null, 
+/**
+ * The user's own hardware.
+ */
+local: boolean, 
+/**
+ * Whose credentials it gets: `none`, `key`, `optional_key` or `passthrough`.
+ */
+auth: string, 
+/**
+ * A key is needed and known to be missing.
+ */
+lacks_key: boolean, 
+/**
+ * `None`: not asked yet.
+ */
+up: boolean | null, 
+/**
+ * Why it is down.
+ */
+reason: string | null, 
+/**
+ * What it turned out to be.
+ */
+flavour: Flavour | null, 
+/**
+ * Its version, where it tells.
+ */
+version: string | null, 
+/**
+ * Number of its models.
+ */
+models: number, 
+/**
+ * Time of its last answer to the question what it is.
+ */
+latency_ms: number | null, 
+/**
+ * How to start it, or where its keys are made.
+ */
+docs_hint: string, };
+
+/**
+ * Which backend.
+ */
+export type BackendTestReq = { 
+/**
+ * Its name in the settings.
+ */
+name: string, };
+
+/**
+ * What a backend answered just now.
+ */
+export type BackendTestRes = { 
+/**
+ * It is there and lists its models.
+ */
+ok: boolean, 
+/**
+ * The backend as it is known after the test.
+ */
+backend: BackendInfo, 
+/**
+ * Why it is not there.
+ */
+error: ControlError | null, };
+
+/**
+ * One backend.
+ */
+export type BackendView = { 
+/**
+ * Its name in the settings.
+ */
+name: string, 
+/**
+ * What it is, for people: `LM Studio`.
+ */
+display: string, local: boolean, 
+/**
+ * `None`: not asked yet.
+ */
+up: boolean | null, latency_ms: number | null, 
+/**
+ * Models it has.
+ */
+models: number, 
+/**
+ * What is wrong with it and the next step.
+ */
+detail: string | null, };
+
+/**
+ * Nothing is asked for.
+ */
+export type BackendsReq = Record<symbol, never>;
+
+/**
+ * All backends of the settings that are switched on.
+ */
+export type BackendsRes = { 
+/**
+ * In the order of their names.
+ */
+backends: Array<BackendInfo>, };
+
+/**
+ * Bodies of the request and its answer, already redacted where the settings say so.
+ */
+export type Bodies = { request: string | null, response: string | null, };
+
+/**
+ * Where a request would go, and why.
+ */
+export type Classification = { 
+/**
+ * 0–100.
+ */
+score: number, 
+/**
+ * Scores at or above it go to the cloud.
+ */
+threshold: number, 
+/**
+ * `local` or `cloud`; `null` when no model would take it.
+ */
+target: string | null, 
+/**
+ * The role it is given to.
+ */
+role: string, 
+/**
+ * What sort of request it is.
+ */
+kind: string, 
+/**
+ * The first candidate.
+ */
+model: string | null, 
+/**
+ * What the score is made of.
+ */
+points: Array<PointRecord>, 
+/**
+ * In words, in the order the steps added them.
+ */
+reasons: Array<string>, 
+/**
+ * Why no model would take it.
+ */
+refusal: string | null, 
+/**
+ * Our estimate of the prompt, in tokens.
+ */
+estimated_tokens: number, 
+/**
+ * Images in the request.
+ */
+images: number, };
+
+/**
+ * What would be asked: exactly one of the two.
+ */
+export type ClassifyReq = { 
+/**
+ * A question as a human would type it.
+ */
+text?: string, 
+/**
+ * A whole request of either protocol.
+ */
+request?: unknown, };
+
+/**
+ * Why a command did not do what was asked.
+ */
+export type ControlError = { 
+/**
+ * Stable, for programs: `unknown_command`, `invalid_settings`, `not_found`…
+ */
+code: string, 
+/**
+ * What failed, with the value.
+ */
+message: string, 
+/**
+ * The next step, where there is one.
+ */
+hint: string | null, };
+
+/**
+ * A place in the list of records. Holds the id too: several records can share a millisecond.
+ */
+export type Cursor = { 
+/**
+ * Milliseconds since 1970.
+ */
+at: number, id: string, };
+
+/**
+ * Where the request went and why.
+ */
+export type DecisionRecord = { 
+/**
+ * What sort of request it was, in a word: a main turn, a title, a subagent's…
+ */
+kind: string, 
+/**
+ * The role it was given to: `coder`, `cloud`, `background`…
+ */
+role: string, 
+/**
+ * 0–100; none when nothing was scored, as for a request answered here.
+ */
+score: number | null, points: Array<PointRecord>, 
+/**
+ * In words, in the order the steps added them.
+ */
+reasons: Array<string>, 
+/**
+ * Model refs (`backend:model`), the first choice first.
+ */
+candidates: Array<string>, };
+
+/**
+ * One thing a conversion could not carry.
+ */
+export type DroppedRecord = { 
+/**
+ * Where it stood in the request, e.g. `messages[3].content[1]`.
+ */
+path: string, reason: string, };
+
+/**
+ * Nothing is asked for.
+ */
+export type EnvReq = Record<symbol, never>;
+
+/**
+ * The variables for Claude Code. The client token is in here.
+ */
+export type EnvRes = { 
+/**
+ * Where clients send their requests.
+ */
+base_url: string, 
+/**
+ * The variables in the order they are shown.
+ */
+vars: Array<EnvVar>, 
+/**
+ * The same as text to paste, by the name of the shell.
+ */
+snippets: { [key in string]: string }, };
+
+/**
+ * One variable.
+ */
+export type EnvVar = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its value; empty switches off what the user's own environment may hold.
+ */
+value: string, 
+/**
+ * What it is for.
+ */
+why: string, };
+
+/**
+ * The error the client was given.
+ */
+export type ErrorRecord = { code: string, message: string, hint: string | null, };
+
+/**
+ * The make of a server.
+ */
+export type Flavour = "lm_studio" | "llama_cpp" | "ollama" | "vllm" | "anthropic" | "openai_compatible";
+
+/**
+ * What became of the images of one request.
+ */
+export type ImageCounts = { total: number, 
+/**
+ * Described by the vision model for this request.
+ */
+described: number, 
+/**
+ * Description known already.
+ */
+cached: number, failed: number, };
+
+/**
+ * Which images are wanted; empty means the most recently used of all.
+ */
+export type ImageFilter = { 
+/**
+ * At most so many; 100 when not given.
+ */
+limit?: number, 
+/**
+ * So many of the first are skipped.
+ */
+offset?: number, 
+/**
+ * One image: its hash or the start of it.
+ */
+sha256?: string, model?: string, 
+/**
+ * Words that must all occur in the description (ASCII letters in any case).
+ */
+text?: string, };
+
+/**
+ * Which image.
+ */
+export type ImageReq = { 
+/**
+ * Its hash or the start of it.
+ */
+sha256: string, };
+
+/**
+ * Sums over all stored images.
+ */
+export type ImageTotals = { images: number, 
+/**
+ * Decoded size of the images, not of what is stored.
+ */
+bytes: number, hits: number, };
+
+/**
+ * The user's own words for an image.
+ */
+export type ImageUpdateReq = { 
+/**
+ * Its hash or the start of it.
+ */
+sha256: string, 
+/**
+ * The new description.
+ */
+description: string, };
+
+/**
+ * One described image.
+ */
+export type ImageView = { 
+/**
+ * A small PNG as a `data:` URL.
+ */
+thumbnail: string | null, 
+/**
+ * `image/png`…
+ */
+media_type: string, 
+/**
+ * Pixels; 0 when unknown.
+ */
+width: number, 
+/**
+ * Pixels; 0 when unknown.
+ */
+height: number, 
+/**
+ * Size of the decoded image.
+ */
+bytes: number, description: string, 
+/**
+ * Model ref (`backend:model`) that wrote the description.
+ */
+model: string, 
+/**
+ * The user rewrote the description: it stands whichever vision model is chosen.
+ */
+edited: boolean, created_at: number, last_used_at: number, 
+/**
+ * How often the stored description saved a call.
+ */
+hits: number, 
+/**
+ * Hex SHA-256 of the decoded image bytes.
+ */
+sha256: string, 
+/**
+ * Changes when the prompt does, so that old answers are not taken for new ones.
+ */
+prompt_version: string, };
+
+/**
+ * Forgets everything. A word of its own, so that an empty request cannot do it by accident.
+ */
+export type ImagesClearReq = { 
+/**
+ * Must be `true`.
+ */
+all: boolean, };
+
+/**
+ * What was forgotten.
+ */
+export type ImagesGone = { 
+/**
+ * Number of descriptions.
+ */
+removed: number, };
+
+/**
+ * Which images.
+ */
+export type ImagesReq = { 
+/**
+ * All of its conditions hold; empty means the 100 used last.
+ */
+filter?: ImageFilter, 
+/**
+ * Thumbnails come along.
+ */
+thumbnails?: boolean, };
+
+/**
+ * Described images, the one used last first.
+ */
+export type ImagesRes = { 
+/**
+ * The images asked for.
+ */
+images: Array<ImageView>, 
+/**
+ * Sums over all images there are.
+ */
+totals: ImageTotals, };
+
+/**
+ * Whether one backend has a key, and from where.
+ */
+export type KeyInfo = { 
+/**
+ * Name of the backend.
+ */
+backend: string, 
+/**
+ * The provider's name for people.
+ */
+display: string, 
+/**
+ * Nothing works without a key.
+ */
+required: boolean, 
+/**
+ * Where the key comes from; `null` when there is none.
+ */
+source: "environment" | "keyring" | null, 
+/**
+ * The variable that overrides the stored key.
+ */
+env_name: string, 
+/**
+ * Where keys are made.
+ */
+docs_hint: string, };
+
+/**
+ * Which backend.
+ */
+export type KeyReq = { 
+/**
+ * Its name in the settings.
+ */
+backend: string, };
+
+/**
+ * What became of a key.
+ */
+export type KeyRes = { 
+/**
+ * Something was stored or removed.
+ */
+changed: boolean, 
+/**
+ * What the user should know about it.
+ */
+note: string | null, };
+
+/**
+ * A key, for the one who asked to see it.
+ */
+export type KeyRevealRes = { 
+/**
+ * The key; `null` when there is none.
+ */
+key: string | null, };
+
+/**
+ * A key for a backend.
+ */
+export type KeySetReq = { 
+/**
+ * Name of the backend.
+ */
+backend: string, 
+/**
+ * The key itself.
+ */
+key: string, };
+
+/**
+ * Nothing is asked for.
+ */
+export type KeysReq = Record<symbol, never>;
+
+/**
+ * Which backends have a key. No key is in here.
+ */
+export type KeysRes = { 
+/**
+ * Every backend that takes a key.
+ */
+keys: Array<KeyInfo>, 
+/**
+ * Why the keyring could not be asked.
+ */
+keyring_error: ControlError | null, };
+
+/**
+ * Something worth showing.
+ */
+export type LiveEvent = { "type": "request_started", 
+/**
+ * Its record so far.
+ */
+record: RequestRecord, } | { "type": "request_finished", 
+/**
+ * Its record.
+ */
+record: RequestRecord, } | { "type": "backend_down", 
+/**
+ * Its name.
+ */
+backend: string, 
+/**
+ * Why, in words.
+ */
+reason: string, } | { "type": "backend_up", 
+/**
+ * Its name.
+ */
+backend: string, } | { "type": "fallback", 
+/**
+ * The request.
+ */
+request: string, 
+/**
+ * Who answered.
+ */
+model: string, 
+/**
+ * The answer came from the cloud.
+ */
+cloud: boolean, 
+/**
+ * Why, in words.
+ */
+reason: string, } | { "type": "image_described", 
+/**
+ * Its hash.
+ */
+sha256: string, 
+/**
+ * Who described it.
+ */
+model: string, } | { "type": "settings_changed", 
+/**
+ * What is wrong with them, if anything; the old ones stay in force then.
+ */
+problems: Array<string>, };
+
+/**
+ * One model of one backend. `None` is "the server does not tell", never "no".
+ */
+export type ModelCard = { 
+/**
+ * Name of the backend in the settings.
+ */
+backend: string, 
+/**
+ * The id requests ask for.
+ */
+id: string, 
+/**
+ * The name people read.
+ */
+display: string, kind: ModelKind, 
+/**
+ * Takes pictures.
+ */
+vision: boolean | null, 
+/**
+ * Was trained to call tools.
+ */
+tools: boolean | null, 
+/**
+ * Can think before it answers.
+ */
+reasoning: boolean | null, 
+/**
+ * Is in memory.
+ */
+loaded: boolean | null, 
+/**
+ * Tokens of the window that is really there now.
+ */
+context_loaded: number | null, 
+/**
+ * Tokens of the largest window it can have.
+ */
+context_max: number | null, 
+/**
+ * E.g. `Q4_K_M`.
+ */
+quantization: string | null, size_bytes: number | null, 
+/**
+ * Number of parameters as people write it, e.g. `26B-A4B`.
+ */
+params: string | null, 
+/**
+ * File format: `gguf`, `mlx`…
+ */
+format: string | null, 
+/**
+ * Ids of the loaded copies.
+ */
+instances: Array<string>, };
+
+/**
+ * What a model is made for.
+ */
+export type ModelKind = "llm" | "vision" | "embedding" | "unknown";
+
+/**
+ * Nothing is asked for.
+ */
+export type ModelsReq = Record<symbol, never>;
+
+/**
+ * Models in the order of their backends, and the roles as they are filled now.
+ */
+export type ModelsRes = { 
+/**
+ * Every model that is known.
+ */
+models: Array<ModelCard>, 
+/**
+ * Roles with at least one model; those not set are filled from what was found.
+ */
+roles: Array<RoleView>, };
+
+/**
+ * How the request ended.
+ */
+export type Outcome = "ok" | "error" | "cancelled" | "answered_here" | "unknown";
+
+/**
+ * Whose machine did the work. Kept beside the role, because a forced model or a fallback can send
+ * a request of any role to either side.
+ */
+export type Place = "local" | "cloud" | "nowhere";
+
+/**
+ * One side's part of `Stats`.
+ */
+export type PlaceStats = { requests: number, input: number, output: number, cache_read: number, cache_write: number, reasoning: number, };
+
+/**
+ * One signal's part of the score.
+ */
+export type PointRecord = { signal: string, points: number, why: string, };
+
+/**
+ * What the threshold's what-if needs of one past request.
+ */
+export type RecentScore = { id: string, 
+/**
+ * 0–100.
+ */
+score: number, kind: string, role: string, place: Place, estimated_input_tokens: number, };
+
+/**
+ * Which records are wanted; empty means the newest of all.
+ */
+export type RecordFilter = { 
+/**
+ * At most so many; 100 when not given.
+ */
+limit?: number, 
+/**
+ * Only what is older than this one, to turn pages.
+ */
+before?: Cursor, backend?: string, role?: string, outcome?: Outcome, 
+/**
+ * Words that must all occur, in any case, in the record's ids, models, reasons or error.
+ */
+text?: string, };
+
+/**
+ * One request as the log, the window and the database know it. Times in milliseconds.
+ */
+export type RequestRecord = { 
+/**
+ * `req_…`, the same id as in the `x-branchline-request-id` response header.
+ */
+id: string, 
+/**
+ * When the request arrived; kept and written as whole milliseconds since 1970.
+ */
+at: number, 
+/**
+ * From the request's arrival to the last byte of the answer.
+ */
+duration_ms: number, 
+/**
+ * From the request's arrival to the first token of the answer; none when none came.
+ */
+ttft_ms: number | null, 
+/**
+ * The protocol the client spoke, as `wire::Protocol` names it.
+ */
+protocol_in: string, path: string, 
+/**
+ * The client's user agent.
+ */
+client: string | null, 
+/**
+ * The client's session id.
+ */
+session: string | null, 
+/**
+ * The subagent's id, when a subagent asked.
+ */
+agent: string | null, stream: boolean, 
+/**
+ * The model id the client asked for.
+ */
+requested_model: string, decision: DecisionRecord, 
+/**
+ * Every backend that was tried, in order; the last one is the one that answered, if any did.
+ */
+attempts: Array<AttemptRecord>, 
+/**
+ * The backend that answered.
+ */
+backend: string | null, 
+/**
+ * The model that answered, without its backend.
+ */
+model: string | null, upstream_protocol: string | null, 
+/**
+ * Whose machine answered.
+ */
+place: Place, 
+/**
+ * HTTP status the client saw.
+ */
+status: number, outcome: Outcome, 
+/**
+ * Why the answer came from another candidate than the first, in words.
+ */
+fallback: string | null, usage: UsageRecord, estimated_input_tokens: number, 
+/**
+ * What a conversion could not carry.
+ */
+dropped: Array<DroppedRecord>, 
+/**
+ * Changes made to the request on its way, in words.
+ */
+edits: Array<string>, images: ImageCounts, error: ErrorRecord | null, 
+/**
+ * Size of the client's request body.
+ */
+bytes_in: number, 
+/**
+ * Size of the answer's body.
+ */
+bytes_out: number, 
+/**
+ * Only when `log.bodies` asks for them. Lists of records come without.
+ */
+bodies: Bodies | null, };
+
+/**
+ * Which record.
+ */
+export type RequestReq = { 
+/**
+ * Its id: `req_…`.
+ */
+id: string, };
+
+/**
+ * Which records.
+ */
+export type RequestsReq = { 
+/**
+ * All of its conditions hold; empty means the newest 100.
+ */
+filter?: RecordFilter, };
+
+/**
+ * Records, newest first, without bodies.
+ */
+export type RequestsRes = { 
+/**
+ * The records.
+ */
+records: Array<RequestRecord>, 
+/**
+ * Records lost since the start, because too many came at once.
+ */
+dropped: number, };
+
+/**
+ * Requests since midnight.
+ */
+export type RequestsToday = { local: number, cloud: number, 
+/**
+ * Answered without a model.
+ */
+here: number, 
+/**
+ * Of all these, those that failed.
+ */
+failed: number, 
+/**
+ * Of all these, those another model stood in for.
+ */
+fallbacks: number, };
+
+/**
+ * One role and its models, best first.
+ */
+export type RoleView = { role: string, 
+/**
+ * Model refs.
+ */
+models: Array<string>, };
+
+/**
+ * How many past scores.
+ */
+export type ScoresReq = { 
+/**
+ * At most so many; 500 when not given.
+ */
+limit?: number, };
+
+/**
+ * What the threshold would have done to the last requests.
+ */
+export type ScoresRes = { 
+/**
+ * Newest first.
+ */
+scores: Array<RecentScore>, 
+/**
+ * The threshold in force.
+ */
+threshold: number, };
+
+/**
+ * One change.
+ */
+export type SettingChange = { 
+/**
+ * Path of the setting: `routing.threshold`.
+ */
+path: string, 
+/**
+ * Its new value; `null` goes back to the default.
+ */
+value: unknown, };
+
+/**
+ * One thing that is wrong.
+ */
+export type SettingProblem = { 
+/**
+ * Path of the setting; empty when it is the file itself.
+ */
+path: string, 
+/**
+ * What is wrong, with the value.
+ */
+message: string, 
+/**
+ * What to do.
+ */
+hint: string, 
+/**
+ * Line in the file, from 1.
+ */
+line: number | null, };
+
+/**
+ * A settings file that is not saved yet.
+ */
+export type SettingsCheckReq = { 
+/**
+ * Its TOML.
+ */
+toml: string, };
+
+/**
+ * The settings as a file to carry to another machine.
+ */
+export type SettingsExportRes = { 
+/**
+ * Differences from the defaults; no key is in it.
+ */
+toml: string, };
+
+/**
+ * What is wrong with a settings file.
+ */
+export type SettingsProblems = { 
+/**
+ * Bad values; with any of them the file is not used.
+ */
+problems: Array<SettingProblem>, 
+/**
+ * Unknown keys and what looks like a mistake.
+ */
+warnings: Array<SettingProblem>, };
+
+/**
+ * Nothing is asked for.
+ */
+export type SettingsReq = Record<symbol, never>;
+
+/**
+ * The settings in force.
+ */
+export type SettingsRes = { 
+/**
+ * Every setting with its value, defaults included, by section.
+ */
+settings: Record<string, unknown>, 
+/**
+ * The same for a file with nothing in it.
+ */
+defaults: Record<string, unknown>, 
+/**
+ * Where the user's file is.
+ */
+file: string, };
+
+/**
+ * Changes that are made all or not at all.
+ */
+export type SettingsSetReq = { 
+/**
+ * In the order they are made.
+ */
+changes: Array<SettingChange>, };
+
+/**
+ * Whether all is well; the word of `/health`.
+ */
+export type State = "starting" | "ok" | "degraded";
+
+/**
+ * Sums over a span of time.
+ */
+export type Stats = { requests: number, ok: number, errors: number, cancelled: number, answered_here: number, 
+/**
+ * Requests that went to another candidate than the first.
+ */
+fallbacks: number, local: PlaceStats, cloud: PlaceStats, };
+
+/**
+ * Which span of time; nothing means today.
+ */
+export type StatsReq = { 
+/**
+ * Begin, in milliseconds since 1970.
+ */
+from_ms?: number, 
+/**
+ * End, excluded; nothing means now.
+ */
+until_ms?: number, };
+
+/**
+ * Sums over a span of time.
+ */
+export type StatsRes = { 
+/**
+ * The sums.
+ */
+stats: Stats, 
+/**
+ * The part of model calls that stayed on the user's machine, 0–1; `null` when there were none.
+ */
+local_share: number | null, };
+
+/**
+ * Nothing is asked for.
+ */
+export type StatusReq = Record<symbol, never>;
+
+/**
+ * What the status page shows.
+ */
+export type StatusView = { state: State, version: string, 
+/**
+ * The address clients use, e.g. `http://127.0.0.1:4117`.
+ */
+address: string, 
+/**
+ * `auto`, `local`, `cloud` or `dispatcher`.
+ */
+mode: string, 
+/**
+ * Scores at or above it go to the cloud.
+ */
+threshold: number, backends: Array<BackendView>, roles: Array<RoleView>, requests_today: RequestsToday, requests_running: number, };
+
+/**
+ * Tokens as the backend reported them; zero where it said nothing. As in Anthropic's usage,
+ * `input` does not hold the cached ones.
+ */
+export type UsageRecord = { input: number, output: number, cache_read: number, cache_write: number, 
+/**
+ * The part of `output` spent on thinking.
+ */
+reasoning: number, };
+
+/** Every command: what it takes, what it answers. */
+export type Commands = {
+  "status": { request: StatusReq; answer: StatusView };
+  "models.list": { request: ModelsReq; answer: ModelsRes };
+  "models.refresh": { request: ModelsReq; answer: ModelsRes };
+  "backends.list": { request: BackendsReq; answer: BackendsRes };
+  "backends.test": { request: BackendTestReq; answer: BackendTestRes };
+  "keys.list": { request: KeysReq; answer: KeysRes };
+  "keys.set": { request: KeySetReq; answer: KeyRes };
+  "keys.remove": { request: KeyReq; answer: KeyRes };
+  "keys.reveal": { request: KeyReq; answer: KeyRevealRes };
+  "settings.get": { request: SettingsReq; answer: SettingsRes };
+  "settings.set": { request: SettingsSetReq; answer: SettingsProblems };
+  "settings.check": { request: SettingsCheckReq; answer: SettingsProblems };
+  "settings.problems": { request: SettingsReq; answer: SettingsProblems };
+  "settings.export": { request: SettingsReq; answer: SettingsExportRes };
+  "requests.list": { request: RequestsReq; answer: RequestsRes };
+  "requests.get": { request: RequestReq; answer: RequestRecord };
+  "requests.stats": { request: StatsReq; answer: StatsRes };
+  "whatif.scores": { request: ScoresReq; answer: ScoresRes };
+  "images.list": { request: ImagesReq; answer: ImagesRes };
+  "images.get": { request: ImageReq; answer: ImageView };
+  "images.update": { request: ImageUpdateReq; answer: ImageView };
+  "images.delete": { request: ImageReq; answer: ImagesGone };
+  "images.clear": { request: ImagesClearReq; answer: ImagesGone };
+  "classify": { request: ClassifyReq; answer: Classification };
+  "connect.env": { request: EnvReq; answer: EnvRes };
+};
