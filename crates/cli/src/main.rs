@@ -1,3 +1,37 @@
 //! The `branchline` command.
+//!
+//! `args` says what can be typed, `commands/` does it, one file per subcommand. What a command asks the engine goes
+//! through `door`: the running engine's control interface, or an engine inside this process. No decision lives here.
 
-fn main() {}
+mod args;
+mod commands;
+mod context;
+mod demo;
+mod door;
+mod error;
+mod house;
+mod http;
+mod logging;
+mod out;
+mod record_line;
+mod signals;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Gives memory of past bursts back to the system sooner than the platforms' own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::run(args) {
+        Ok(code) => code,
+        Err(error) => {
+            error.print();
+            error.exit_code()
+        }
+    }
+}

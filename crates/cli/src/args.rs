@@ -1,0 +1,242 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use branchline_control::Shell;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  failed
+  2  wrong usage, or the settings do not check
+  3  no engine is running
+  4  a backend cannot be reached
+  otherwise that of the program started (`branchline claude`)";
+
+/// Sends easy work to models on your own machine and hard work to the cloud.
+#[derive(Debug, Parser)]
+#[command(name = "branchline", version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every subcommand takes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Global {
+    /// Settings file [env: BRANCHLINE_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder of the database, the tokens and the log [env: BRANCHLINE_DATA]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Print JSON, for scripts
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the engine
+    Serve(ServeArgs),
+    /// Run Claude Code on it; starts an engine for as long if none runs
+    Claude(ClaudeArgs),
+    /// Print the variables that point a client here
+    Env(EnvArgs),
+    /// Say where a text would go, and why
+    Classify(ClassifyArgs),
+    /// Talk to the models in this terminal
+    Chat(ChatArgs),
+    /// Show how the engine is
+    Status,
+    /// Show past requests
+    Log(LogArgs),
+    /// List the models of all backends
+    Models,
+    /// Check settings, keyring and backends
+    Doctor,
+    /// Keys of backends, in the system's keyring
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// The settings file
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Descriptions of images
+    #[command(subcommand)]
+    Images(ImagesCommand),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// Simulated models, keys and data of its own: to look around with no model and no key
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Port to listen on instead of that of the settings; 0 takes any free one
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ClaudeArgs {
+    /// Arguments for `claude`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub(crate) args: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EnvArgs {
+    /// How to write them; without it as the shell in $SHELL wants them
+    #[arg(long, value_enum)]
+    pub(crate) shell: Option<ShellName>,
+}
+
+/// A way to write variables down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShellName {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+    Cmd,
+    /// The `env` block of Claude Code's settings.json
+    Settings,
+}
+
+impl From<ShellName> for Shell {
+    fn from(name: ShellName) -> Self {
+        match name {
+            ShellName::Bash => Self::Bash,
+            ShellName::Zsh => Self::Zsh,
+            ShellName::Fish => Self::Fish,
+            ShellName::Powershell => Self::Powershell,
+            ShellName::Cmd => Self::Cmd,
+            ShellName::Settings => Self::Settings,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ClassifyArgs {
+    /// The text; `-` reads it from standard input
+    #[arg(required_unless_present = "jsonl")]
+    pub(crate) text: Option<String>,
+    /// Read lines {id, prompt} or {id, messages} from standard input, print `id<TAB>score`
+    #[arg(long, conflicts_with = "text")]
+    pub(crate) jsonl: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ChatArgs {
+    /// Stay on this machine
+    #[arg(long, conflicts_with_all = ["cloud", "model"])]
+    pub(crate) local: bool,
+    /// Go to the cloud
+    #[arg(long, conflicts_with = "model")]
+    pub(crate) cloud: bool,
+    /// A model ref, such as lmstudio:qwen/qwen3-coder-next
+    #[arg(long, value_name = "REF")]
+    pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogArgs {
+    /// Go on with what happens from now on
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// How many past requests
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "COUNT")]
+    pub(crate) lines: usize,
+    /// Only requests in which these words occur
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) grep: Option<String>,
+    /// One request in full, by its id
+    #[arg(value_name = "ID", conflicts_with_all = ["follow", "grep"])]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Store a key: asks for it, or reads it from a pipe
+    Set {
+        /// Name of the backend in the settings
+        name: String,
+        /// Take the key from this variable
+        #[arg(long, value_name = "VAR")]
+        from_env: Option<String>,
+    },
+    /// List which backends have a key
+    List,
+    /// Remove a key
+    Rm {
+        /// Name of the backend in the settings
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print where the settings file is
+    Path,
+    /// Check the settings file
+    Check,
+    /// Print what is set otherwise than by default
+    Show {
+        /// Every setting with its value
+        #[arg(long, conflicts_with = "defaults")]
+        all: bool,
+        /// The commented defaults
+        #[arg(long)]
+        defaults: bool,
+    },
+    /// Change one setting, such as `routing.threshold 60`; `null` goes back to the default
+    Set {
+        /// Path of the setting
+        path: String,
+        /// Its value as JSON; what is no JSON is taken as a text
+        value: String,
+    },
+    /// Print the settings as a file for another machine
+    Export,
+    /// Put a whole file in the place of the settings file
+    Import {
+        /// The file; `-` reads standard input
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImagesCommand {
+    /// List described images
+    List {
+        /// How many
+        #[arg(short = 'n', long, default_value_t = 50, value_name = "COUNT")]
+        lines: usize,
+        /// Only those in whose description these words occur
+        #[arg(long, value_name = "WORDS")]
+        grep: Option<String>,
+    },
+    /// Show one description
+    Show {
+        /// The hash or the start of it
+        hash: String,
+    },
+    /// Forget descriptions; the images are described anew when they come again
+    Rm {
+        /// Hashes or starts of them
+        #[arg(required_unless_present = "all")]
+        hashes: Vec<String>,
+        /// All of them
+        #[arg(long, conflicts_with = "hashes")]
+        all: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}

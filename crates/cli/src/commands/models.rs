@@ -1,0 +1,59 @@
+//! `branchline models`
+
+use std::process::ExitCode;
+
+use branchline_control::commands::models::ModelsRes;
+use branchline_proxy::probe::{ModelCard, ModelKind};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::door::Door;
+use crate::error::{Error, Exit, Result};
+use crate::out::{self, line, note, while_waiting};
+use crate::table::{self, tokens, yes_no};
+
+pub(crate) async fn run(context: &Context) -> Result<ExitCode> {
+    let door = Door::open(context).await?;
+    let found: ModelsRes = while_waiting("asking all backends", door.ask("models.refresh", json!({}))).await?;
+    if context.json {
+        out::json(&found);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if found.models.is_empty() {
+        note!("no backend lists any model; `branchline doctor` says why");
+        return Err(Error::Said(Exit::Unreachable));
+    }
+    let heads = ["model", "kind", "loaded", "context", "most", "sees", "tools", "size", "role"];
+    table::print(&heads, found.models.iter().map(|card| row(card, &found)).collect());
+    if out::is_terminal() {
+        line!("A role that is not set is filled from this list; `branchline config set roles.coder REF` sets one.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(card: &ModelCard, found: &ModelsRes) -> Vec<String> {
+    let name = format!("{}:{}", card.backend, card.id);
+    let first = |models: &[String]| models.first().is_some_and(|model| *model == name);
+    let roles: Vec<_> = found.roles.iter().filter(|role| first(&role.models)).map(|role| role.role.as_str()).collect();
+    let roles = roles.join(", ");
+    vec![
+        name,
+        kind(card.kind).to_owned(),
+        yes_no(card.loaded),
+        card.context_loaded.map(tokens).unwrap_or_default(),
+        card.context_max.map(tokens).unwrap_or_default(),
+        yes_no(card.vision),
+        yes_no(card.tools),
+        [card.params.as_deref(), card.quantization.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        roles,
+    ]
+}
+
+const fn kind(kind: ModelKind) -> &'static str {
+    match kind {
+        ModelKind::Llm => "text",
+        ModelKind::Vision => "vision",
+        ModelKind::Embedding => "embedding",
+        ModelKind::Unknown => "?",
+    }
+}

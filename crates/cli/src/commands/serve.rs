@@ -1,0 +1,118 @@
+//! `branchline serve`
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use branchline_proxy::{Engine, LiveEvent};
+use branchline_settings::{KeyStore, Settings};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::args::{Global, ServeArgs};
+use crate::context::Context;
+use crate::demo::Demo;
+use crate::error::Result;
+use crate::house::{self, House};
+use crate::out::{BAD, BOLD, DIM, GOOD, WARN, is_terminal, note, tell};
+use crate::signals::Signals;
+use crate::{logging, record_line};
+
+pub(crate) async fn run(global: Global, args: ServeArgs) -> Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    let demo = if args.demo { Some(Demo::start(&global).await?) } else { None };
+    // What a user must add to other commands so that they find this engine.
+    let flags = flags(&global, demo.as_ref());
+    let context = match &demo {
+        Some(demo) => Context { paths: demo.paths.clone(), json: global.json },
+        None => Context::new(global)?,
+    };
+    let keys = if args.demo { Demo::keys()? } else { KeyStore::system() };
+    let settings = with_port(context.settings()?, args.port);
+    let level = settings.log.level;
+    let engine = house::engine(context.paths.clone(), settings, keys)?;
+    logging::engine(&context.paths.log_dir(), level, true);
+    let house = House::open(engine, args.demo && args.port.is_none()).await?;
+    greet(&house, &context, &flags, args.demo);
+    until(signals.next(), &house.engine).await;
+    tell!("stopping: running requests may finish (again: at once)");
+    let cut_off = tokio::select! {
+        cut_off = house.close() => cut_off,
+        _ = signals.next() => return Ok(ExitCode::FAILURE),
+    };
+    if let Some(demo) = demo {
+        demo.stop().await;
+    }
+    match cut_off {
+        0 => tell!("stopped"),
+        1 => tell!("stopped; 1 request was cut off"),
+        many => tell!("stopped; {many} requests were cut off"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn with_port(mut settings: Settings, port: Option<u16>) -> Settings {
+    settings.server.port = port.unwrap_or(settings.server.port);
+    settings
+}
+
+/// Where other commands must look when this engine does not live in its usual place.
+fn flags(global: &Global, demo: Option<&Demo>) -> String {
+    let quoted = |flag: &str, path: &std::path::Path| format!(" --{flag} '{}'", path.display());
+    let (config, data) = match demo {
+        // Its settings are of no use to others; the data folder says where it listens.
+        Some(demo) => (None, Some(&demo.paths.data_dir)),
+        None => (global.config.as_ref(), global.data_dir.as_ref()),
+    };
+    let config = config.map(|path| quoted("config", path)).unwrap_or_default();
+    config + &data.map(|path| quoted("data-dir", path)).unwrap_or_default()
+}
+
+fn greet(house: &House, context: &Context, flags: &str, demo: bool) {
+    let address = format!("http://{}", house.address);
+    tell!("{BOLD}Branchline {}{BOLD:#} listens on {GOOD}{address}{GOOD:#}", env!("CARGO_PKG_VERSION"));
+    if demo {
+        tell!("  {WARN}demonstration: all models are simulated, no answer comes from a real one{WARN:#}");
+    }
+    tell!("  Claude Code    branchline{flags} claude");
+    tell!("  other clients  eval \"$(branchline{flags} env)\", or the base URL {address} with the token it shows");
+    tell!("  {DIM}log            {}{DIM:#}", context.paths.log_dir().display());
+}
+
+/// Shows what happens until `end`. Only where somebody looks: the log has it all.
+async fn until<T>(end: impl Future<Output = T>, engine: &Arc<Engine>) {
+    if !is_terminal() {
+        end.await;
+        return;
+    }
+    tokio::select! {
+        _ = end => {}
+        () = show_events(engine) => {}
+    }
+}
+
+async fn show_events(engine: &Arc<Engine>) {
+    let mut events = engine.events.listen();
+    loop {
+        match events.recv().await {
+            Ok(event) => show(&event),
+            Err(RecvError::Lagged(lost)) => note!("{DIM}{lost} events were not shown{DIM:#}"),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// What is worth a line.
+pub(super) fn show(event: &LiveEvent) {
+    match event {
+        LiveEvent::RequestFinished { record } => tell!("{}", record_line::of(record)),
+        LiveEvent::BackendDown { backend, reason } => tell!("{BAD}{backend} is offline:{BAD:#} {reason}"),
+        LiveEvent::BackendUp { backend } => tell!("{GOOD}{backend} answers again{GOOD:#}"),
+        LiveEvent::SettingsChanged { problems } if problems.is_empty() => {
+            tell!("{DIM}the settings were read again{DIM:#}")
+        }
+        LiveEvent::SettingsChanged { problems } => {
+            tell!("{WARN}the settings file is not used, the old settings stay:{WARN:#} {}", problems.join("; "));
+        }
+        LiveEvent::RequestStarted { .. } | LiveEvent::Fallback { .. } | LiveEvent::ImageDescribed { .. } => {}
+    }
+}

@@ -1,0 +1,58 @@
+//! Where the log goes: a file per day in the data folder, and standard error.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::str::FromStr;
+
+use branchline_settings::schema::Level;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+/// Days of log files that are kept.
+const KEEP: usize = 7;
+
+/// The filter of `RUST_LOG`, where it is set and can be read.
+fn asked_for() -> Option<Targets> {
+    let text = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty())?;
+    Targets::from_str(&text).ok()
+}
+
+/// Our own words at this level, those of the libraries when something is wrong.
+fn ours(level: &str) -> Targets {
+    Targets::from_str(&format!("warn,branchline={level}")).unwrap_or_default()
+}
+
+/// For an engine. On a terminal `serve` shows requests itself, so only warnings go there.
+pub(crate) fn engine(folder: &Path, level: Level, to_stderr: bool) {
+    let file = asked_for().unwrap_or_else(|| ours(level.as_str()));
+    let shown = if std::io::stderr().is_terminal() { "warn" } else { level.as_str() };
+    let shown = asked_for().unwrap_or_else(|| ours(shown));
+    // The appender complains on standard error about a folder it is about to make.
+    let _ = std::fs::create_dir_all(folder);
+    let appender = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("branchline")
+        .filename_suffix("log")
+        .max_log_files(KEEP)
+        .build(folder);
+    let to_file =
+        appender.ok().map(|file_writer| fmt::layer().with_ansi(false).with_writer(file_writer).with_filter(file));
+    let to_terminal = to_stderr.then(|| {
+        let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        fmt::layer().with_ansi(colour).with_target(false).with_writer(std::io::stderr).with_filter(shown)
+    });
+    // A second subscriber cannot be set; the first one goes on.
+    let _ = tracing_subscriber::registry().with(to_file).with(to_terminal).try_init();
+}
+
+/// For every other command: silent unless asked.
+pub(crate) fn command() {
+    if let Some(filter) = asked_for() {
+        let layer = fmt::layer().with_writer(std::io::stderr).with_filter(filter);
+        // As above.
+        let _ = tracing_subscriber::registry().with(layer).try_init();
+    }
+}

@@ -1,0 +1,39 @@
+//! Tables: lines and columns on a terminal, tabs in a pipe.
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use crate::out::{self, line};
+
+/// Prints rows under their heads.
+pub(crate) fn print(heads: &[&str], rows: Vec<Vec<String>>) {
+    if !out::is_terminal() {
+        line!("{}", heads.join("\t"));
+        for row in rows {
+            line!("{}", row.join("\t"));
+        }
+        return;
+    }
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(heads);
+    table.add_rows(rows);
+    line!("{table}");
+}
+
+/// A number of tokens as people read it.
+pub(crate) fn tokens(count: u64) -> String {
+    match count {
+        0..=9_999 => count.to_string(),
+        10_000..=999_999 => format!("{}k", count / 1_000),
+        _ => format!("{:.1}M", count as f64 / 1e6),
+    }
+}
+
+/// Something unknown, or a yes or no.
+pub(crate) fn yes_no(known: Option<bool>) -> String {
+    match known {
+        Some(true) => "yes".into(),
+        Some(false) => "no".into(),
+        None => "?".into(),
+    }
+}

@@ -1,0 +1,7 @@
+//! The built `branchline` command, run as a user runs it: own settings and data, no network but loopback.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
+mod asking;
+mod serving;
+mod support;

@@ -1,0 +1,194 @@
+//! Commands around a running engine.
+
+use std::io::BufRead;
+
+use serde_json::{Value, json};
+
+use crate::support::{Home, Served};
+
+fn question(text: &str) -> String {
+    json!({ "model": "auto", "max_tokens": 400, "messages": [{ "role": "user", "content": text }] }).to_string()
+}
+
+/// Asks one question and waits until it is in the log.
+fn ask(home: &Home, served: &Served, text: &str) -> Value {
+    let (status, body) = served.post("/v1/messages", &home.client_token(), &question(text));
+    assert_eq!(status, 200, "{body}");
+    served.wait_until("in the log", |_| !home.run(&["log", "--json"]).good().out.is_empty());
+    let log = home.run(&["log", "--json", "-n", "1"]).good().out;
+    serde_json::from_str(&log).unwrap()
+}
+
+/// Until the first round of probes is over, nobody knows who is there.
+fn ready(served: &Served) {
+    served.wait_until("ready", |served| served.get("/health").1.contains("\"status\":\"ok\""));
+}
+
+#[test]
+fn a_running_engine_is_found_on_whatever_port_it_took() {
+    let home = Home::new();
+    let served = home.serve(&[]);
+    let status = home.run(&["status", "--json"]).json();
+    assert_eq!(status["address"], format!("http://{}", served.address));
+    let env = home.run(&["env", "--json"]).json();
+    assert_eq!(env["ANTHROPIC_BASE_URL"], format!("http://{}", served.address));
+    assert!(home.run(&["status"]).good().out.contains("threshold 50"));
+    let said = home.run(&["config", "set", "routing.threshold", "77"]).good();
+    assert!(said.out.contains("ok"), "{said:?}");
+    served.wait_until("on the new settings", |_| home.run(&["status", "--json"]).json()["threshold"] == 77);
+}
+
+#[test]
+fn another_users_engine_is_not_taken_for_ones_own() {
+    let home = Home::new();
+    let served = home.serve(&[]);
+    let stranger = Home::new();
+    std::fs::create_dir_all(stranger.data()).unwrap();
+    stranger.run(&["env"]).good();
+    std::fs::write(stranger.data().join("address"), &served.address).unwrap();
+    assert_eq!(stranger.run(&["status"]).code, 3);
+}
+
+#[test]
+fn the_demonstration_answers_says_that_it_is_one_and_logs() {
+    let home = Home::new();
+    let served = home.serve(&["--demo", "--port", "0"]);
+    assert!(served.greeting.contains("simulated"), "{}", served.greeting);
+    ready(&served);
+    let record = ask(&home, &served, "Why does Rust borrow?");
+    assert_eq!((record["outcome"].as_str(), record["place"].as_str()), (Some("ok"), Some("local")));
+    assert!(home.run(&["log"]).good().out.contains("local"));
+    let id = record["id"].as_str().unwrap();
+    assert!(home.run(&["log", id]).good().out.contains(id));
+    let models = home.run(&["models", "--json"]).json();
+    assert!(models["models"].as_array().unwrap().len() >= 4, "{models}");
+    home.run(&["doctor"]).good();
+}
+
+#[test]
+fn the_demonstrations_keys_stay_in_its_memory() {
+    let home = Home::new();
+    let _served = home.serve(&["--demo", "--port", "0"]);
+    let key = |list: &Value| {
+        list["keys"].as_array().unwrap().iter().find(|key| key["backend"] == "anthropic").cloned().unwrap()
+    };
+    assert_eq!(key(&home.run(&["key", "list", "--json"]).json())["source"], "keyring");
+    home.run(&["key", "rm", "anthropic"]).good();
+    assert_eq!(key(&home.run(&["key", "list", "--json"]).json())["source"], Value::Null);
+    home.run_with_input(&["key", "set", "anthropic"], "sk-2\n").good();
+    assert_eq!(key(&home.run(&["key", "list", "--json"]).json())["source"], "keyring");
+}
+
+#[test]
+fn the_users_own_settings_file_is_not_changed_by_the_demonstration() {
+    let home = Home::new();
+    let before = std::fs::read_to_string(home.config()).unwrap();
+    let _served = home.serve(&["--demo"]);
+    assert_eq!(std::fs::read_to_string(home.config()).unwrap(), before);
+}
+
+#[test]
+fn a_taken_port_stops_the_engine_but_not_the_demonstration() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let home = Home::new();
+    let said = home.run(&["serve", "--port", &port]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("another program") && said.err.contains(&port), "{said:?}");
+    home.run(&["config", "set", "server.port", &port]).good();
+    let served = home.serve(&["--demo"]);
+    assert!(!served.address.ends_with(&port));
+}
+
+#[test]
+fn a_follower_sees_a_request_when_it_is_over() {
+    let home = Home::new();
+    let served = home.serve(&["--demo", "--port", "0"]);
+    ready(&served);
+    ask(&home, &served, "first");
+    let mut follower = home.command(&["log", "-f", "--json"]);
+    let mut follower = follower.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(follower.stdout.take().unwrap()).lines();
+    // The past is printed after the follower began to listen.
+    lines.next().unwrap().unwrap();
+    served.post("/v1/messages", &home.client_token(), &question("second"));
+    let seen: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(seen["outcome"], "ok");
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn the_end_a_service_manager_asks_for_is_clean() {
+    let home = Home::new();
+    let served = home.serve(&[]);
+    assert!(home.data().join("address").exists());
+    let (code, said) = served.terminate();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("stopped"), "{said}");
+    assert!(!home.data().join("address").exists());
+    assert!(home.data().join("log").read_dir().unwrap().next().is_some(), "a log file");
+}
+
+#[cfg(unix)]
+mod claude {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{Home, Served};
+    use crate::support::Said;
+
+    /// Stands in for the real one: says what it was given.
+    const FAKE: &str = "#!/bin/sh
+echo \"args: $*\"
+echo \"url: $ANTHROPIC_BASE_URL\"
+echo \"token: $ANTHROPIC_AUTH_TOKEN\"
+echo \"model: $ANTHROPIC_MODEL\"
+exit 7
+";
+
+    fn run(home: &Home, args: &[&str]) -> Said {
+        let program = home.path().join("claude");
+        std::fs::write(&program, FAKE).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = home.bare(&[]);
+        command.arg("--config").arg(home.config()).arg("--data-dir").arg(home.data()).arg("claude").args(args);
+        let path = format!("{}:{}", home.path().display(), std::env::var("PATH").unwrap());
+        let output = command.env("PATH", path).output().unwrap();
+        Said {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    #[test]
+    fn it_is_given_the_running_engine_its_arguments_and_its_own_exit_code() {
+        let home = Home::new();
+        let served: Served = home.serve(&[]);
+        let said = run(&home, &["--", "-p", "hello there"]);
+        assert_eq!(said.code, 7, "{said:?}");
+        assert!(said.out.contains("args: -p hello there"), "{said:?}");
+        assert!(said.out.contains(&format!("url: http://{}", served.address)), "{said:?}");
+        assert!(said.out.contains(&format!("token: {}", home.client_token())), "{said:?}");
+    }
+
+    #[test]
+    fn without_a_running_engine_it_gets_one_for_as_long_as_it_lives() {
+        let home = Home::new();
+        let said = run(&home, &["--version"]);
+        assert_eq!(said.code, 7, "{said:?}");
+        assert!(said.out.contains("args: --version") && said.out.contains("model: auto"), "{said:?}");
+        assert!(!home.data().join("address").exists());
+        assert_eq!(home.run(&["status"]).code, 3);
+    }
+
+    #[test]
+    fn a_missing_claude_is_told_with_how_to_install_it() {
+        let home = Home::new();
+        let mut command = home.command(&["claude"]);
+        let output = command.env("BRANCHLINE_CLAUDE", "/nowhere/claude").output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8(output.stderr).unwrap().contains("npm install"));
+    }
+}
