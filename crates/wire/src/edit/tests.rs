@@ -206,3 +206,16 @@ fn an_edit_is_shown_in_words() {
     let request = hub::Request::default();
     assert!(!has_system_messages(&request));
 }
+
+#[test]
+fn an_edit_in_a_result_leaves_the_id_by_which_it_finds_its_call() {
+    let after = after(
+        &conversation(&serde_json::json!([
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "functions.f:0", "name": "f", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "functions.f:0", "content": "a picture"}]}
+        ])),
+        &[Edit::ReplaceBlock { at: at(1, 0, Some(0)), with: "its description".to_owned() }],
+    );
+    let (call, result) = (&after["messages"][0]["content"][0], &after["messages"][1]["content"][0]);
+    assert_eq!((&call["id"], &result["content"]), (&result["tool_use_id"], &"its description".into()));
+}

@@ -231,7 +231,7 @@ pub(super) fn block(block: &Block<'_>, out: &mut Writer) {
     }
 }
 
-/// A block from what the hub understands of it. Ids are made clean.
+/// A block from what the hub understands of it.
 fn kind(kind: &BlockKind<'_>, out: &mut Writer) {
     if let BlockKind::Other { json, .. } = kind {
         out.raw(json.as_str());
@@ -256,12 +256,12 @@ fn kind(kind: &BlockKind<'_>, out: &mut Writer) {
         }
         BlockKind::RedactedThinking { data } => out.typed("redacted_thinking").key("data").text(data),
         BlockKind::ToolUse { id, name, input } => {
-            out.typed("tool_use").key("id").text(&ids::clean(id));
+            out.typed("tool_use").key("id").text(id);
             out.key("name").text(name);
             out.member("input", input.as_str());
         }
         BlockKind::ToolResult { tool_use_id, content, is_error } => {
-            out.typed("tool_result").key("tool_use_id").text(&ids::clean(tool_use_id));
+            out.typed("tool_result").key("tool_use_id").text(tool_use_id);
             out.key("content");
             self::content(content, out);
             if *is_error {
@@ -318,8 +318,8 @@ fn answer_block(block: &Block<'_>, mint: &mut ids::Mint, out: &mut Writer) {
             &BlockKind::Thinking { thinking: thinking.borrowed(), signature: Text::escaped(MINTED_SIGNATURE) },
             out,
         ),
-        BlockKind::ToolUse { id, name, input } if id.is_empty() => {
-            let id = mint.next("toolu_");
+        BlockKind::ToolUse { id, name, input } if id.is_empty() || (block.raw.is_none() && !ids::is_clean(id)) => {
+            let id = if id.is_empty() { mint.next("toolu_") } else { ids::clean(id) };
             kind(&BlockKind::ToolUse { id, name: name.borrowed(), input: input.clone() }, out);
         }
         _ => self::block(block, out),

@@ -178,3 +178,21 @@ fn a_whole_answer_has_all_members_and_signed_thoughts() {
     });
     assert_eq!(value, wanted);
 }
+
+#[test]
+fn parts_that_only_openai_knows_are_left_out_and_reported() {
+    let part = json!({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}});
+    let text = json!({"type": "text", "text": "listen"});
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": [part, text]},
+        {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "c", "content": [text, part]}
+    ]})
+    .to_string();
+    let request = crate::codec::openai_chat::decode::request(&body).unwrap();
+    let (value, dropped) = written(&request, &genuine());
+    assert_eq!(value["messages"][0]["content"], json!([text]));
+    assert_eq!(value["messages"][2]["content"][0]["content"], json!([text]));
+    let paths: Vec<_> = dropped.into_iter().map(|dropped| dropped.path).collect();
+    assert_eq!(paths, ["messages[0].content[0]", "messages[2].content[0].content[1]"]);
+}

@@ -88,7 +88,10 @@ fn turn<'r, 'a>(messages: &'r [Message<'a>], at: usize, dialect: &Dialect, dropp
                 match reason_to_drop(block, dialect) {
                     Some("") => {}
                     Some(reason) => dropped.push(Dropped::new(format!("messages[{at}].content[{n}]"), reason)),
-                    None => pieces.push(Piece::Block(block)),
+                    None => {
+                        note_parts(block, &|| format!("messages[{at}].content[{n}]"), dropped);
+                        pieces.push(Piece::Block(block));
+                    }
                 }
             }
         }
@@ -103,7 +106,24 @@ fn reason_to_drop(block: &Block<'_>, dialect: &Dialect) -> Option<&'static str> 
         BlockKind::Thinking { signature, .. } if dialect.genuine_anthropic && is_foreign_signature(signature) => {
             Some("Anthropic takes back only thoughts that it signed itself")
         }
+        _ if is_foreign_part(block) => Some(FOREIGN_PART),
         _ => None,
+    }
+}
+
+const FOREIGN_PART: &str = "Anthropic has no such part";
+
+/// A part of another protocol that has no meaning here (`input_audio`, `file`). Anthropic's own unknown blocks
+/// have their source text.
+const fn is_foreign_part(block: &Block<'_>) -> bool {
+    matches!(block.kind, BlockKind::Other { .. }) && block.raw.is_none()
+}
+
+/// Notes foreign parts in the result of a tool.
+fn note_parts(block: &Block<'_>, path: &dyn Fn() -> String, dropped: &mut Vec<Dropped>) {
+    let BlockKind::ToolResult { content, .. } = &block.kind else { return };
+    for (n, _) in content.blocks().iter().enumerate().filter(|(_, part)| is_foreign_part(part)) {
+        dropped.push(Dropped::new(format!("{}.content[{n}]", path()), FOREIGN_PART));
     }
 }
 
@@ -193,7 +213,8 @@ fn orphan<'r, 'a>(piece: &Piece<'r, 'a>, rest: &mut Vec<Piece<'r, 'a>>) {
         Content::Text(text) if text.is_blank() => {}
         Content::Text(text) => rest.push(Piece::Text(text)),
         Content::Blocks(blocks) => {
-            rest.extend(blocks.iter().filter(|block| !block.text().is_some_and(Text::is_blank)).map(Piece::Block))
+            let kept = |block: &&Block<'_>| !block.text().is_some_and(Text::is_blank) && !is_foreign_part(block);
+            rest.extend(blocks.iter().filter(kept).map(Piece::Block));
         }
     }
 }
@@ -242,20 +263,26 @@ impl Piece<'_, '_> {
     fn write(&self, out: &mut Writer) {
         match self {
             // What the source called by an unclean id is written anew, with a clean one.
-            Self::Block(Block { kind: same @ BlockKind::ToolUse { id, .. }, raw: Some(_) }) if !ids::is_clean(id) => {
-                kind(same, out);
+            Self::Block(Block { kind: BlockKind::ToolUse { id, name, input }, .. }) if !ids::is_clean(id) => {
+                let (name, input) = (name.borrowed(), input.clone());
+                kind(&BlockKind::ToolUse { id: ids::clean(id), name, input }, out);
             }
-            Self::Block(Block { kind: same @ BlockKind::ToolResult { tool_use_id, .. }, raw: Some(_) })
-                if !ids::is_clean(tool_use_id) =>
+            Self::Block(Block { kind: BlockKind::ToolResult { tool_use_id, content, is_error }, .. })
+                if !ids::is_clean(tool_use_id) || content.blocks().iter().any(is_foreign_part) =>
             {
-                kind(same, out);
+                let mut content = content.clone();
+                if let Content::Blocks(blocks) = &mut content {
+                    blocks.retain(|block| !is_foreign_part(block));
+                }
+                let tool_use_id = ids::clean(tool_use_id);
+                kind(&BlockKind::ToolResult { tool_use_id, content, is_error: *is_error }, out);
             }
             Self::Block(source) => block(source, out),
             Self::Text(text) => kind(&BlockKind::Text { text: text.borrowed() }, out),
             Self::Made(text) => kind(&BlockKind::Text { text: text.borrowed() }, out),
             Self::Missing(id) => kind(
                 &BlockKind::ToolResult {
-                    tool_use_id: id.borrowed(),
+                    tool_use_id: ids::clean(id),
                     content: Content::Text(Text::escaped(INTERRUPTED)),
                     is_error: true,
                 },
