@@ -15,6 +15,9 @@ mod reduce;
 /// Higher bounds of lengths are left out: grammar builders unroll them (claude-code #82495, hermes-agent #67349).
 const BIGGEST_REPETITION: u64 = 512;
 
+/// How often a reduced schema is reduced again, before it is taken as it is.
+const MOST_PASSES: usize = 16;
+
 const REASON: &str = "the backend's grammar builder does not take this schema keyword";
 
 /// Removes what `level` forbids (see [`crate::Dialect::schema_level`]). `path` says in `dropped` where the schema
@@ -40,6 +43,22 @@ pub(crate) fn sanitise_into(
     if level == 0 {
         return out.push_str(raw);
     }
+    let start = out.len();
+    pass(raw, level, path, dropped, out);
+    if level < 2 {
+        return;
+    }
+    // What a reference or a union stood for may itself be in need of reducing.
+    for _ in 0..MOST_PASSES {
+        let before = out.split_off(start);
+        pass(&before, level, path, dropped, out);
+        if out[start..] == before {
+            return;
+        }
+    }
+}
+
+fn pass(raw: &str, level: u8, path: &dyn Fn() -> String, dropped: &mut Vec<Dropped>, out: &mut String) {
     let (start, noted) = (out.len(), dropped.len());
     let mut copy = Copy { out, dropped, root: path, path: Vec::new() };
     if copy.schema(&mut Cursor::new(raw)).is_err() {

@@ -11,11 +11,14 @@ const UNIONS: [&str; 3] = ["anyOf", "oneOf", "allOf"];
 /// How deep references are followed; schemas that contain themselves end here as plain objects.
 const MAX_REFERENCES: usize = 4;
 
+/// How many references are put in their places in all: one that names itself often would grow without end.
+const MOST_PLACES: usize = 200;
+
 /// The reduced schema; `None` when it is no JSON object, or nothing had to change.
 pub(super) fn reduce(source: &str, level: u8, path: &dyn Fn() -> String, dropped: &mut Vec<Dropped>) -> Option<String> {
     let mut value: Value = serde_json::from_str(source).ok()?;
     let root = value.clone();
-    let mut work = Reducer { root: &root, level, path, steps: Vec::new(), references: 0, dropped };
+    let mut work = Reducer { root: &root, level, path, steps: Vec::new(), references: 0, places: MOST_PLACES, dropped };
     work.schema(&mut value);
     let members = value.as_object_mut()?;
     members.shift_remove("$defs");
@@ -29,6 +32,8 @@ struct Reducer<'a> {
     path: &'a dyn Fn() -> String,
     steps: Vec<String>,
     references: usize,
+    /// References that may still be put in their places.
+    places: usize,
     dropped: &'a mut Vec<Dropped>,
 }
 
@@ -54,11 +59,13 @@ impl Reducer<'_> {
         while let Some(reference) = members.shift_remove("$ref") {
             let target = reference.as_str().and_then(|r| r.strip_prefix('#')).and_then(|r| self.root.pointer(r));
             self.references += 1;
-            let Some(Value::Object(target)) = target.filter(|_| self.references <= MAX_REFERENCES) else {
+            let Some(Value::Object(target)) = target.filter(|_| self.references <= MAX_REFERENCES && self.places > 0)
+            else {
                 self.lost("$ref", "a reference that cannot be put in its place");
                 members.entry("type").or_insert_with(|| json!("object"));
                 return;
             };
+            self.places -= 1;
             absorb(members, target.clone());
         }
     }

@@ -141,3 +141,20 @@ fn level_3_keeps_six_keywords() {
 fn no_json_comes_back_as_it_is() {
     assert_eq!(sanitise("{broken", 3, "s", &mut Vec::new()), "{broken");
 }
+
+#[test]
+fn a_reduced_schema_leaves_nothing_for_a_second_pass() {
+    let schema = json!({"type": "object", "properties": {"list": {"$ref": "#/$defs/node"}},
+        "$defs": {"node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}}});
+    for level in [2, 3] {
+        let (once, _) = cut(&schema, level);
+        assert_eq!(cut(&once, level), (once, vec![]));
+    }
+}
+
+#[test]
+fn a_schema_that_names_itself_often_does_not_grow_without_end() {
+    let members: serde_json::Map<_, _> = (0..40).map(|n| (format!("p{n}"), json!({"$ref": "#"}))).collect();
+    let schema = json!({"type": "object", "properties": members}).to_string();
+    assert!(sanitise(&schema, 2, "s", &mut Vec::new()).len() < 1_000_000);
+}
