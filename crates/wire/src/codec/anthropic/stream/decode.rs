@@ -93,8 +93,9 @@ impl Decoder {
         self.close(out);
         let Ok(parts) = parts(block) else { return };
         self.open = true;
-        match parts.kind {
-            Some("\"text\"") => {
+        match parts.kind.filter(|kind| kind.starts_with('"')) {
+            // A block that does not say what it is can only be shown as text.
+            Some("\"text\"") | None => {
                 out(Event::BlockStart(BlockStart::Text));
                 some(parts.text, Delta::Text, out);
             }
@@ -108,7 +109,7 @@ impl Decoder {
                 self.whole_input = input.map(|input| Text::plain(input).as_escaped().to_owned());
                 out(Event::BlockStart(BlockStart::ToolUse { id: text(parts.id), name: text(parts.name) }));
             }
-            _ => out(Event::BlockStart(BlockStart::Other(Json::trusted(block)))),
+            Some(_) => out(Event::BlockStart(BlockStart::Other(Json::trusted(block)))),
         }
     }
 
@@ -120,7 +121,8 @@ impl Decoder {
             "\"thinking_delta\"" => Delta::Thinking(given("thinking")),
             "\"signature_delta\"" => Delta::Signature(given("signature")),
             "\"input_json_delta\"" => Delta::Arguments(given("partial_json")),
-            _ => Delta::Other(Json::trusted(delta)),
+            kind if kind.starts_with('"') => Delta::Other(Json::trusted(delta)),
+            _ => return,
         };
         if !self.open {
             self.open = true;

@@ -183,3 +183,15 @@ fn the_encoder_knows_whether_it_has_started() {
     encoder.event(&Event::BlockStart(BlockStart::Text), &mut out);
     assert!(encoder.started());
 }
+
+#[test]
+fn a_block_that_does_not_say_what_it_is_becomes_text() {
+    let frames = [
+        START,
+        ("content_block_start", r#"{"type":"content_block_start","index":0,"content_block":{"text":"Al"}}"#),
+        ("content_block_delta", r#"{"type":"content_block_delta","index":0,"delta":{"text":"l"}}"#),
+        ("content_block_delta", r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"l"}}"#),
+        ("message_delta", r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#),
+    ];
+    assert_eq!(events(&frames)[1..5], ["text", "+Al", "+l", "close"]);
+}
