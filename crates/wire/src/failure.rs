@@ -89,13 +89,14 @@ fn by_code(code: &str) -> Option<FailureKind> {
     Some(match code {
         "authentication_error" | "invalid_api_key" | "UNAUTHENTICATED" => FailureKind::Authentication,
         "billing_error" | "insufficient_quota" | "billing_hard_limit_reached" => FailureKind::Billing,
-        "permission_error" | "PERMISSION_DENIED" => FailureKind::Permission,
+        "permission_error" | "permission_denied" | "PERMISSION_DENIED" => FailureKind::Permission,
         "not_found_error" | "model_not_found" | "NOT_FOUND" => FailureKind::NotFound,
         "request_too_large" => FailureKind::TooLarge,
         "rate_limit_error" | "rate_limit_exceeded" | "RESOURCE_EXHAUSTED" => FailureKind::RateLimit,
-        "timeout_error" | "DEADLINE_EXCEEDED" => FailureKind::Timeout,
-        "overloaded_error" | "unavailable_error" | "UNAVAILABLE" => FailureKind::Overloaded,
-        "api_error" | "server_error" | "INTERNAL" => FailureKind::Api,
+        "timeout_error" | "timeout" | "DEADLINE_EXCEEDED" => FailureKind::Timeout,
+        "overloaded_error" | "overloaded" | "unavailable_error" | "UNAVAILABLE" => FailureKind::Overloaded,
+        "invalid_tool_schema" => FailureKind::Grammar,
+        "unsupported_image" => FailureKind::NoVision,
         "INVALID_ARGUMENT" => FailureKind::InvalidRequest,
         _ => return None,
     })
@@ -111,6 +112,8 @@ fn by_status(status: u16, kind: Option<&str>) -> FailureKind {
         413 => FailureKind::TooLarge,
         429 => FailureKind::RateLimit,
         503 | 529 => FailureKind::Overloaded,
+        // "It is the server's fault" says less than a status for a cause, and more than 400.
+        400..=499 if matches!(kind, Some("api_error" | "server_error" | "INTERNAL")) => FailureKind::Api,
         400..=499 => FailureKind::InvalidRequest,
         _ if kind == Some("invalid_request_error") => FailureKind::InvalidRequest,
         _ => FailureKind::Api,
@@ -187,11 +190,9 @@ pub fn from_value(status: u16, value: &Value) -> Failure {
     let value = value.as_array().and_then(|list| list.first()).unwrap_or(value);
     let error = value.get("error").unwrap_or(value);
     let word = |key: &str| error.get(key).and_then(Value::as_str).or_else(|| value.get(key).and_then(Value::as_str));
-    let message = error
-        .as_str()
-        .or_else(|| word("message"))
-        .or_else(|| word("detail"))
-        .map_or_else(|| detail_words(value), str::to_owned);
+    let words = [error.as_str(), word("message"), word("detail")].into_iter().flatten();
+    let message =
+        words.map(str::trim).find(|words| !words.is_empty()).map_or_else(|| detail_words(value), str::to_owned);
     let code = word("code");
     let kind = error.get("status").and_then(Value::as_str).or_else(|| error.get("type").and_then(Value::as_str));
     // OpenRouter sends the status as `code` under HTTP 200.

@@ -172,3 +172,35 @@ fn numbers_beside_the_message_are_taken_where_they_stand() {
 fn a_long_message_is_cut() {
     assert_eq!(read(500, &"ä".repeat(5000)).message.chars().count(), MAX_MESSAGE + 1);
 }
+
+#[test]
+fn an_overloaded_server_is_not_taken_for_a_broken_one_because_it_says_server_error() {
+    let body = r#"{"error":{"message":"busy","type":"server_error","code":null}}"#;
+    assert_eq!(read(503, body).kind, FailureKind::Overloaded);
+    assert_eq!(read(504, body).kind, FailureKind::Timeout);
+    assert_eq!(read(400, body).kind, FailureKind::Api);
+    assert_eq!(read(200, body).kind, FailureKind::Api);
+}
+
+#[test]
+fn every_code_we_write_ourselves_is_read_back_as_its_cause() {
+    for kind in [
+        FailureKind::Permission,
+        FailureKind::Billing,
+        FailureKind::TooLarge,
+        FailureKind::Timeout,
+        FailureKind::Overloaded,
+        FailureKind::Grammar,
+        FailureKind::NoVision,
+    ] {
+        let (status, body) = crate::codec::openai_chat::error::encode(&Failure::new(kind.clone(), "no"), "");
+        assert_eq!(read(status, std::str::from_utf8(&body).unwrap()).kind, kind);
+    }
+}
+
+#[test]
+fn an_error_with_an_empty_message_still_has_words() {
+    for body in [r#"{"error":{"message":""}}"#, r#"{"error":" "}"#, r#"{"message":"","detail":""}"#] {
+        assert_eq!(read(500, body).message, "an error without a message");
+    }
+}
