@@ -4,6 +4,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::out::{self, line};
 
+/// Terminals narrower than this are not squeezed into.
+const NARROWEST: u16 = 60;
+
 /// Prints rows under their heads.
 pub(crate) fn print(heads: &[&str], rows: Vec<Vec<String>>) {
     if !out::is_terminal() {
@@ -14,7 +17,10 @@ pub(crate) fn print(heads: &[&str], rows: Vec<Vec<String>>) {
         return;
     }
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    // Columns squeezed to single letters are worse than lines that wrap.
+    let fits = table.width().is_some_and(|width| width >= NARROWEST);
+    let arrangement = if fits { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(arrangement);
     table.set_header(heads);
     table.add_rows(rows);
     line!("{table}");

@@ -133,7 +133,9 @@ fn the_end_a_service_manager_asks_for_is_clean() {
 
 #[cfg(unix)]
 mod claude {
+    use std::io::{BufRead, BufReader};
     use std::os::unix::fs::PermissionsExt;
+    use std::process::{Command, Stdio};
 
     use super::{Home, Served};
     use crate::support::Said;
@@ -147,19 +149,26 @@ echo \"model: $ANTHROPIC_MODEL\"
 exit 7
 ";
 
-    fn run(home: &Home, args: &[&str]) -> Said {
+    /// Ends when it is asked to, in its own way.
+    const PATIENT: &str = "#!/bin/sh
+trap 'kill $!; exit 9' TERM
+sleep 60 &
+echo ready
+wait
+";
+
+    fn command(home: &Home, script: &str, args: &[&str]) -> Command {
         let program = home.path().join("claude");
-        std::fs::write(&program, FAKE).unwrap();
+        std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let mut command = home.bare(&[]);
         command.arg("--config").arg(home.config()).arg("--data-dir").arg(home.data()).arg("claude").args(args);
-        let path = format!("{}:{}", home.path().display(), std::env::var("PATH").unwrap());
-        let output = command.env("PATH", path).output().unwrap();
-        Said {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        command.env("PATH", format!("{}:{}", home.path().display(), std::env::var("PATH").unwrap()));
+        command
+    }
+
+    fn run(home: &Home, args: &[&str]) -> Said {
+        Said::of(command(home, FAKE, args).output().unwrap())
     }
 
     #[test]
@@ -181,6 +190,19 @@ exit 7
         assert!(said.out.contains("args: --version") && said.out.contains("model: auto"), "{said:?}");
         assert!(!home.data().join("address").exists());
         assert_eq!(home.run(&["status"]).code, 3);
+    }
+
+    #[test]
+    fn a_signal_for_us_is_one_for_it_and_its_own_end_counts() {
+        let home = Home::new();
+        let mut child = command(&home, PATIENT, &[]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        assert_eq!(ready, "ready\n");
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(9));
+        assert!(!home.data().join("address").exists());
     }
 
     #[test]
