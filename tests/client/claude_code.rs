@@ -2,6 +2,8 @@
 //!
 //! Every journey is made twice: with all that `branchline env` says, and with address and token only.
 
+#![expect(clippy::unwrap_used, reason = "the steps of a test: what cannot be had fails it")]
+
 mod rig;
 
 use branchline_proxy::record::Place;

@@ -1,6 +1,8 @@
 //! The official Python SDKs through the whole engine, to a simulated LM Studio and a simulated cloud.
 //! What is asked and expected stands in the pytest scripts beside this file.
 
+#![expect(clippy::unwrap_used, reason = "the steps of a test: what cannot be had fails it")]
+
 use std::time::Duration;
 
 use branchline_sim::{Model, Sim};
