@@ -6,6 +6,8 @@
 
 mod rig;
 
+use std::collections::BTreeSet;
+
 use branchline_proxy::record::Place;
 use branchline_sim::{Answer, Ask, Door, Fault, Gate, Script};
 use rig::{CODER, Rig, Told, VISION, png, prefix_holds};
@@ -37,9 +39,11 @@ macro_rules! journeys {
 
 journeys!(
     a_file_is_created_through_a_tool_loop,
-    the_prompt_prefix_stays_through_a_long_tool_loop,
+    the_prompt_prefix_stays_through_a_long_tool_loop_and_into_the_next_turn,
     parallel_tools_run_and_all_results_come_back,
     a_subagent_works_on_the_local_model_too,
+    subagents_side_by_side_do_not_disturb_each_other,
+    the_context_command_is_answered_without_asking_a_model,
     a_deferred_tool_is_offered_once_the_client_fetched_it,
     a_picture_is_described_once_and_the_coder_reads_the_description,
     a_picture_typed_into_the_prompt_is_described_too,
@@ -67,7 +71,7 @@ async fn a_file_is_created_through_a_tool_loop(told: Told) {
     rig.ends_well().await;
 }
 
-async fn the_prompt_prefix_stays_through_a_long_tool_loop(told: Told) {
+async fn the_prompt_prefix_stays_through_a_long_tool_loop_and_into_the_next_turn(told: Told) {
     let Some(rig) = Rig::start(told).await else { return };
     rig.lmstudio.script(Script::computed(|ask| match ask.body["messages"].as_array().map_or(0, Vec::len) {
         length if length < 14 => bash(&format!("echo step {length}")),
@@ -79,7 +83,8 @@ async fn the_prompt_prefix_stays_through_a_long_tool_loop(told: Told) {
     rig.lmstudio.script(Script::when_text_contains("one more thing", Answer::text("Done as well.")));
     assert_eq!(rig.say_next("one more thing").await, "Done as well.");
     let calls = rig.coder_calls();
-    assert!(prefix_holds(&calls[..first_turn]), "{}", lengths(&calls));
+    assert_eq!(calls.len(), first_turn + 1);
+    assert!(prefix_holds(&calls), "{}", lengths(&calls));
     rig.cloud_was_left_alone();
     rig.ends_well().await;
 }
@@ -119,6 +124,44 @@ async fn a_subagent_works_on_the_local_model_too(told: Told) {
     let records = rig.records().await;
     let by_agent = records.iter().filter(|record| record.agent.is_some());
     assert_eq!(by_agent.map(|record| record.decision.kind.as_str()).collect::<Vec<_>>(), ["subagent", "subagent"]);
+    rig.cloud_was_left_alone();
+    rig.ends_well().await;
+}
+
+async fn subagents_side_by_side_do_not_disturb_each_other(told: Told) {
+    let Some(rig) = Rig::start(told).await else { return };
+    let child = |word: &str| {
+        json!({"description": format!("Think of {word}"), "prompt": format!("CHILD: think of {word}"),
+            "subagent_type": "general-purpose", "run_in_background": false})
+    };
+    let both = Answer::call("Agent", child("plum")).and_call("Agent", child("pear"));
+    rig.lmstudio.script(Script::when_text_contains("ask two others", both).once());
+    // Neither child is answered before both have asked.
+    let gate = Gate::new();
+    for word in ["plum", "pear"] {
+        let done = Answer::text(format!("I thought of {word}.")).head_waits(&gate);
+        rig.lmstudio.script(Script::when_text_contains(format!("CHILD: think of {word}"), done));
+    }
+    let heard = |ask: &Ask| ask.outcomes.len() == 2 && ask.conversation.contains("I thought of plum.");
+    rig.lmstudio.script(Script::when(heard, Answer::text("Plum and pear.")));
+    let release = async {
+        rig.lmstudio.wait_for_call(3).await.unwrap();
+        gate.open();
+    };
+    let (said, ()) = tokio::join!(rig.say("ask two others"), release);
+    assert_eq!(said, "Plum and pear.");
+    assert_eq!(rig.coder_calls().len(), 4);
+    let agents: BTreeSet<_> = rig.records().await.into_iter().filter_map(|record| record.agent).collect();
+    assert_eq!(agents.len(), 2);
+    rig.cloud_was_left_alone();
+    rig.ends_well().await;
+}
+
+async fn the_context_command_is_answered_without_asking_a_model(told: Told) {
+    let Some(rig) = Rig::start(told).await else { return };
+    let said = rig.say("/context").await;
+    assert!(said.contains("Context Usage"), "{said}");
+    assert!(rig.coder_calls().is_empty(), "no model is asked to count");
     rig.cloud_was_left_alone();
     rig.ends_well().await;
 }

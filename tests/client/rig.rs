@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use branchline_control::commands::connect;
 use branchline_proxy::record::Record;
 use branchline_sim::{Model, Received, Sim};
 use branchline_tests::Stand;
@@ -86,7 +87,7 @@ impl Rig {
     }
 
     /// A run that has this prompt; more arguments may be added.
-    pub(crate) fn client(&self, prompt: &str) -> ClaudeCode {
+    pub(crate) async fn client(&self, prompt: &str) -> ClaudeCode {
         let token = self.stand.token();
         let run = ClaudeCode::new(&self.cli, &self.stand.url, &token, self.home.path()).prompt(prompt).args([
             "--permission-mode",
@@ -95,19 +96,22 @@ impl Rig {
             ALLOWED,
         ]);
         match self.told {
-            Told::Everything => ENVIRONMENT.iter().fold(run, |run, (name, value)| run.env(*name, *value)),
             Told::AddressAndToken => run,
+            Told::Everything => {
+                let told = connect::env(&self.stand.engine, connect::EnvReq {}).await.unwrap();
+                told.vars.into_iter().fold(run, |run, var| run.env(var.name, var.value))
+            }
         }
     }
 
     /// What the client says to this prompt.
     pub(crate) async fn say(&self, prompt: &str) -> String {
-        answer(self.client(prompt).run(LIMIT).await.unwrap())
+        answer(self.client(prompt).await.run(LIMIT).await.unwrap())
     }
 
     /// What the client says to this prompt in the conversation it had last.
     pub(crate) async fn say_next(&self, prompt: &str) -> String {
-        answer(self.client(prompt).arg("--continue").run(LIMIT).await.unwrap())
+        answer(self.client(prompt).await.arg("--continue").run(LIMIT).await.unwrap())
     }
 
     /// The calls that reached the coder.
@@ -155,17 +159,6 @@ impl Rig {
         assert_eq!(self.cloud.calls().len(), 0);
     }
 }
-
-/// What `branchline env` says beside address and token.
-const ENVIRONMENT: &[(&str, &str)] = &[
-    ("ANTHROPIC_MODEL", "auto"),
-    ("ANTHROPIC_DEFAULT_OPUS_MODEL", "auto"),
-    ("ANTHROPIC_DEFAULT_SONNET_MODEL", "auto"),
-    ("ANTHROPIC_DEFAULT_HAIKU_MODEL", "auto"),
-    ("CLAUDE_CODE_ATTRIBUTION_HEADER", "0"),
-    ("CLAUDE_STREAM_IDLE_TIMEOUT_MS", "1200000"),
-    ("CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK", "1"),
-];
 
 fn settings(lmstudio: &Sim, cloud: &Sim) -> String {
     format!(
