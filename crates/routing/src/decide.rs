@@ -73,10 +73,25 @@ pub struct Decision {
     pub score: Score,
     /// Why, step by step.
     pub reasons: Vec<String>,
+    /// Which of the reasons chose the first candidate; the others are notes about it and about the later ones.
+    pub decisive: usize,
     /// No model is to be called.
     pub answer_here: bool,
     /// Why there is no candidate.
     pub refusal: Option<Refusal>,
+}
+
+impl Decision {
+    /// The reason that chose the first candidate, in words.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.reasons.get(self.decisive).map_or("", String::as_str)
+    }
+
+    /// The last reason is, up to now, the one that chooses the first candidate.
+    fn decides(&mut self) {
+        self.decisive = self.reasons.len().saturating_sub(1);
+    }
 }
 
 /// Why nobody can take a request.
@@ -106,6 +121,7 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
         candidates: Vec::new(),
         score: turn_score(question, policy),
         reasons: Vec::new(),
+        decisive: 0,
         answer_here: false,
         refusal: None,
     };
@@ -116,9 +132,10 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
     }
     let wish = wish(question, policy, catalog, &mut decision);
     decision.role = wish.first.first().copied().unwrap_or(wish.side_role());
+    decision.decides();
     let candidates = line_up(&wish, policy, catalog);
     let fitting = fit(candidates, question, policy, catalog, &mut decision);
-    decision.candidates = by_health(fitting, health, &wish, &mut decision.reasons);
+    decision.candidates = by_health(fitting, health, &wish, &mut decision);
     if let Some(first) = decision.candidates.first() {
         decision.role = first.role;
     } else if decision.refusal.is_none() {
@@ -328,6 +345,9 @@ fn fit(
         {
             let tokens = question.calibration.tokens(&next.model, estimate);
             decision.reasons.push(format!("{} holds {window} tokens, about {tokens} are needed", next.model));
+            if fitting.is_empty() {
+                decision.decides();
+            }
             largest = largest.max((window, tokens));
             continue;
         }
@@ -356,6 +376,7 @@ fn route_to_vision(fitting: &mut Vec<Candidate>, policy: &Policy, catalog: &Cata
         return;
     }
     decision.reasons.push("the turn brings pictures: the vision model answers".into());
+    decision.decides();
     seeing.append(fitting);
     *fitting = seeing;
 }
@@ -366,10 +387,14 @@ fn fits(turn: &Turn, tokens: u64, window: u64) -> bool {
 }
 
 /// Step 7: backends that are down go last, and who stands in says for whom.
-fn by_health(candidates: Vec<Candidate>, health: &Health, wish: &Wish, say: &mut Vec<String>) -> Vec<Candidate> {
+fn by_health(candidates: Vec<Candidate>, health: &Health, wish: &Wish, decision: &mut Decision) -> Vec<Candidate> {
+    let ahead = candidates.iter().take_while(|c| !health.is_up(&c.model.backend)).count();
     let (up, down): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|c| health.is_up(&c.model.backend));
-    for one in &down {
-        say.push(format!("{} is offline: {} is tried last", one.model.backend, one.model));
+    for (nth, one) in down.iter().enumerate() {
+        decision.reasons.push(format!("{} is offline: {} is tried last", one.model.backend, one.model));
+        if nth < ahead && !up.is_empty() {
+            decision.decides();
+        }
     }
     let mut line: Vec<Candidate> = up.into_iter().chain(down).collect();
     let own_side = if wish.cloud { "the cloud" } else { "the local model" };
