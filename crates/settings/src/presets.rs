@@ -276,6 +276,7 @@ fn gemini() -> Dialect {
         reasoning_control: ReasoningControl::Effort,
         // Unions, `$schema` and `additionalProperties` are refused.
         schema_level: 2,
+        thought_signatures: true,
         ..Dialect::default()
     }
 }

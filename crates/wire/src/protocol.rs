@@ -109,6 +109,10 @@ pub struct Dialect {
     pub genuine_anthropic: bool,
     /// `cache_control` is understood.
     pub cache_control: bool,
+    /// The chat template wants user and assistant in turns, and no user's message behind results (Mistral's).
+    pub strict_turns: bool,
+    /// Calls in history need a thought signature: Gemini 3 and later (protocols H).
+    pub thought_signatures: bool,
 }
 
 impl Default for Dialect {
@@ -128,6 +132,8 @@ impl Default for Dialect {
             schema_level: 1,
             genuine_anthropic: false,
             cache_control: false,
+            strict_turns: false,
+            thought_signatures: false,
         }
     }
 }

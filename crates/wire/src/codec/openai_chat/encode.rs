@@ -77,7 +77,7 @@ fn answer(response: &Response<'_>, out: &mut String) -> bool {
     }
     let calls: Vec<_> = response.content.iter().filter_map(|b| messages::call(&b.kind)).collect();
     if !calls.is_empty() {
-        messages::tool_calls(&calls, out);
+        messages::tool_calls(&calls, false, out);
     }
     !calls.is_empty()
 }

@@ -77,6 +77,12 @@ const fn shape(kind: &FailureKind) -> (u16, &'static str, Option<&'static str>) 
     }
 }
 
+/// Whether a chat template refused the conversation for its order: "roles must alternate" (Mistral's templates).
+#[must_use]
+pub fn wants_strict_turns(failure: &Failure) -> bool {
+    failure.message.contains("roles must alternate")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};

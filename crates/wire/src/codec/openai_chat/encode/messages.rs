@@ -13,6 +13,9 @@ use crate::text::Text;
 /// What answers a call whose result never came.
 const INTERRUPTED: &str = "[interrupted: no result]";
 
+/// The rest of a message of the assistant that stands between results and pictures, for strict templates.
+const BETWEEN: &str = ",\"content\":\"Now the pictures.\"}";
+
 /// The place of a block in the source.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -196,7 +199,7 @@ impl Writer<'_> {
         }
         self.reasoning(&thoughts, !calls.is_empty());
         if !calls.is_empty() {
-            tool_calls(&calls, self.out);
+            tool_calls(&calls, self.dialect.thought_signatures, self.out);
         }
         self.out.push('}');
         calls.into_iter().map(|(id, ..)| id.as_escaped()).collect()
@@ -235,14 +238,23 @@ impl Writer<'_> {
                 }
             }
         }
-        let rest = parts.found;
+        let mut rest = parts.found;
+        let strict = self.dialect.strict_turns && !calls.is_empty();
+        // Strict templates take no user's message behind results: what is said there goes with the last of them.
+        let seen = rest.iter().any(|part| !matches!(part, Part::Text(_)));
+        let mut behind = if strict && !seen { std::mem::take(&mut rest) } else { Vec::new() };
         let mut lifted = Vec::new();
-        for (id, result) in calls.iter().zip(&results) {
-            self.tool_message(id, result.as_ref(), &mut lifted);
+        for (nth, (id, result)) in calls.iter().zip(&results).enumerate() {
+            let behind = if nth + 1 == calls.len() { std::mem::take(&mut behind) } else { Vec::new() };
+            self.tool_message(id, result.as_ref(), behind, &mut lifted);
         }
         lifted.extend(rest);
         if lifted.is_empty() && !calls.is_empty() {
             return;
+        }
+        if strict {
+            self.open("assistant");
+            self.out.push_str(BETWEEN);
         }
         self.open("user");
         self.out.push_str(",\"content\":");
@@ -250,25 +262,29 @@ impl Writer<'_> {
         self.out.push('}');
     }
 
-    fn tool_message<'r>(&mut self, id: &str, result: Option<&Found<'r>>, lifted: &mut Vec<Part<'r>>) {
+    /// Writes a result, with what is said `behind` it where that has no message of its own.
+    fn tool_message<'r>(
+        &mut self,
+        id: &str,
+        result: Option<&Found<'r>>,
+        behind: Vec<Part<'r>>,
+        lifted: &mut Vec<Part<'r>>,
+    ) {
         self.open("tool");
         self.out.push_str(",\"tool_call_id\":\"");
         self.out.push_str(id);
         self.out.push_str("\",\"content\":");
-        match result {
+        let mut kept = match result {
             Some((content, is_error, place)) => {
                 let mut parts = Parts::new(self.dropped);
                 parts.result(content, *is_error, *place);
                 let found = parts.found;
-                let kept = if self.dialect.tool_result_images { found } else { lift(found, lifted) };
-                super::parts::write(&kept, true, self.out);
+                if self.dialect.tool_result_images { found } else { lift(found, lifted) }
             }
-            None => {
-                self.out.push('"');
-                self.out.push_str(INTERRUPTED);
-                self.out.push('"');
-            }
-        }
+            None => vec![Part::Text(INTERRUPTED.into())],
+        };
+        kept.extend(behind);
+        super::parts::write(&kept, true, self.out);
         self.out.push('}');
     }
 }
@@ -308,8 +324,9 @@ fn collect_texts<'r>(content: &'r Content<'_>, texts: &mut Vec<&'r str>) {
     }
 }
 
-/// Writes `,"tool_calls":[…]`.
-pub(super) fn tool_calls(calls: &[Call<'_>], out: &mut String) {
+/// Writes `,"tool_calls":[…]`. Where signatures are wanted, the first call carries the one for calls of another model
+/// (protocols H): our clients have no place to keep the real one.
+pub(super) fn tool_calls(calls: &[Call<'_>], signed: bool, out: &mut String) {
     out.push_str(",\"tool_calls\":[");
     for (nth, (id, name, input)) in calls.iter().enumerate() {
         if nth > 0 {
@@ -321,7 +338,13 @@ pub(super) fn tool_calls(calls: &[Call<'_>], out: &mut String) {
         out.push_str(name.as_escaped());
         out.push_str("\",\"arguments\":\"");
         arguments(input, out);
-        out.push_str("\"}}");
+        out.push_str("\"}");
+        if signed && nth == 0 {
+            out.push_str(
+                ",\"extra_content\":{\"google\":{\"thought_signature\":\"skip_thought_signature_validator\"}}",
+            );
+        }
+        out.push('}');
     }
     out.push(']');
 }
