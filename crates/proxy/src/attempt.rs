@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use branchline_routing::Candidate;
 use branchline_wire::Protocol;
-use branchline_wire::codec::{encode_request, patch_request};
+use branchline_wire::codec::{encode_request, openai_chat, patch_request};
 use branchline_wire::edit::{self, Edit};
 use branchline_wire::hub::{Dropped, FailureKind};
 use bytes::Bytes;
@@ -64,7 +64,7 @@ impl Attempt<'_> {
                 Ok(learned) => return Ok(self.learned(learned, journal).await),
                 Err(miss) => miss,
             };
-            if self.simpler_schemas(&miss).await {
+            if self.simpler_schemas(&miss).await || self.stricter_turns(&miss).await {
                 outbound = self.outbound(edits, journal).await.map_err(Miss::of)?;
                 continue;
             }
@@ -107,6 +107,7 @@ impl Attempt<'_> {
     fn render(&self, edits: &[Edit]) -> (Bytes, Vec<Dropped>) {
         let mut dialect = self.backend.dialect().clone();
         dialect.schema_level = self.schema_level();
+        dialect.strict_turns |= self.engine.learned.strict_turns(&self.candidate.model);
         let extra = self.extra_body();
         let ask_usage = self.asks_for_usage();
         if self.same_protocol() && edits.is_empty() && extra.is_empty() && !ask_usage {
@@ -150,6 +151,21 @@ impl Attempt<'_> {
         tracing::info!(%model, level, "tool schemas are simplified from now on");
         if let Err(error) = self.engine.store.set_schema_level(&model.to_string(), level).await {
             tracing::warn!(%error, "the schema level could not be stored");
+        }
+        true
+    }
+
+    /// "conversation roles must alternate": once more in strict turns, and so from now on.
+    async fn stricter_turns(&self, miss: &Miss) -> bool {
+        let asked_for =
+            self.protocol == Protocol::OpenaiChat && openai_chat::error::wants_strict_turns(&miss.fault.failure);
+        let model = &self.candidate.model;
+        if !asked_for || self.backend.dialect().strict_turns || !self.engine.learned.learn_strict_turns(model) {
+            return false;
+        }
+        tracing::info!(%model, "the chat template gets strict turns from now on");
+        if let Err(error) = self.engine.store.set_fact(crate::learned::Learned::strict_key(model), "yes").await {
+            tracing::warn!(%error, "the need of strict turns could not be stored");
         }
         true
     }

@@ -71,6 +71,11 @@ fn forced(call: &Call, turn: &Turn) -> Result<Option<Forced>, Fault> {
 }
 
 impl Inbound<'_> {
+    /// A later request of its turn. The same words said again begin a turn of their own.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.turn.structure.tool_results_in_turn > 0
+    }
+
     /// A request whose turn shall not be remembered: it says nothing about the work at hand.
     pub(crate) fn is_aside(&self) -> bool {
         matches!(self.turn.kind, Kind::QuotaProbe | Kind::Title | Kind::Suggestion | Kind::Compaction)

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use branchline_routing::{Candidate, Decision};
+use branchline_settings::schema::Bodies as BodySetting;
 use branchline_wire::hub::{Dropped, Usage};
 
+use crate::bodies;
 use crate::call::Call;
 use crate::engine::Engine;
 use crate::events::LiveEvent;
 use crate::fault::Fault;
 use crate::record::{
-    AttemptRecord, DecisionRecord, DroppedRecord, ErrorRecord, Outcome, Place, PointRecord, Record, UsageRecord,
+    AttemptRecord, Bodies, DecisionRecord, DroppedRecord, ErrorRecord, Outcome, Place, PointRecord, Record, UsageRecord,
 };
 
 /// Writes one record.
@@ -20,6 +22,7 @@ use crate::record::{
 pub(crate) struct Journal {
     engine: Arc<Engine>,
     started: Instant,
+    bodies: BodySetting,
     pub(crate) record: Record,
 }
 
@@ -38,7 +41,21 @@ impl Journal {
             outcome: Outcome::Cancelled,
             ..Record::default()
         };
-        Self { engine: Arc::clone(engine), started: call.started, record }
+        Self { engine: Arc::clone(engine), started: call.started, bodies: call.world.settings.log.bodies, record }
+    }
+
+    /// The request's body, as far as the settings want it.
+    pub(crate) fn keep_request(&mut self, body: &[u8]) {
+        if let Some(request) = bodies::to_keep(self.bodies, body) {
+            self.record.bodies = Some(Bodies { request: Some(request), response: None });
+        }
+    }
+
+    /// The answer's body, as far as the settings want it.
+    pub(crate) fn answer(&mut self, body: Option<Vec<u8>>) {
+        if let (Some(bodies), Some(body)) = (&mut self.record.bodies, body) {
+            bodies.response = bodies::to_keep(self.bodies, &body);
+        }
     }
 
     pub(crate) fn decided(&mut self, decision: &Decision) {

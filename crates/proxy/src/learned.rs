@@ -1,6 +1,6 @@
 //! What answers teach: how far the token estimate is off for a model, and how simple a server needs its tool schemas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -10,6 +10,8 @@ use crate::store::Store;
 
 /// Prefix of the stored calibration facts.
 const RATIO: &str = "token_ratio/";
+/// Prefix of the stored facts about models whose chat template wants strict turns.
+const STRICT: &str = "strict_turns/";
 /// Prompts shorter than this say little: the chat template weighs more than the text.
 const LEAST_TOKENS: u64 = 200;
 /// Weight of the newest answer.
@@ -24,6 +26,7 @@ const SIMPLEST: u8 = 3;
 pub(crate) struct Learned {
     calibration: ArcSwap<Calibration>,
     levels: Mutex<BTreeMap<String, u8>>,
+    strict: Mutex<BTreeSet<String>>,
 }
 
 impl Learned {
@@ -38,9 +41,27 @@ impl Learned {
             }
             Err(error) => tracing::warn!(%error, "learned facts cannot be read"),
         }
+        if let Ok(facts) = store.facts(STRICT).await {
+            let models = facts.into_keys().filter_map(|key| key.strip_prefix(STRICT).map(Into::into));
+            *self.strict.lock().unwrap_or_else(PoisonError::into_inner) = models.collect();
+        }
         if let Ok(levels) = store.schema_levels().await {
             *self.levels.lock().unwrap_or_else(PoisonError::into_inner) = levels;
         }
+    }
+
+    /// Whether a model's chat template wants user and assistant in turns.
+    pub(crate) fn strict_turns(&self, model: &ModelRef) -> bool {
+        self.strict.lock().unwrap_or_else(PoisonError::into_inner).contains(&model.to_string())
+    }
+
+    /// Remembers that it does; gives whether that is news.
+    pub(crate) fn learn_strict_turns(&self, model: &ModelRef) -> bool {
+        self.strict.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_string())
+    }
+
+    pub(crate) fn strict_key(model: &ModelRef) -> String {
+        format!("{STRICT}{model}")
     }
 
     pub(crate) fn calibration(&self) -> Arc<Calibration> {

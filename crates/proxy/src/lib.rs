@@ -6,6 +6,7 @@
 mod answers;
 mod attempt;
 mod backend;
+mod bodies;
 mod call;
 mod control;
 pub mod engine;

@@ -49,6 +49,10 @@ pub(crate) struct Line {
     interval: Duration,
     /// Bytes of the answer so far.
     pub(crate) bytes_out: u64,
+    /// Our own words for raw bytes that are about to be sent.
+    unsaid: Vec<u8>,
+    /// The answer itself, where the settings want it written down.
+    kept: Option<Vec<u8>>,
 }
 
 impl Line {
@@ -68,6 +72,8 @@ impl Line {
             ping_at: Instant::now() + call.early_headers(),
             interval: call.ping_interval(),
             bytes_out: 0,
+            unsaid: Vec::new(),
+            kept: crate::bodies::are_kept(call).then(Vec::new),
         }
     }
 
@@ -175,8 +181,28 @@ impl Line {
 
     /// Follows what raw bytes said, so that a stream that dies can be ended grammatically.
     pub(crate) fn shadow(&mut self, event: &Event<'_>) {
-        let mut unsaid = Vec::new();
-        self.encoder.event(event, &mut unsaid);
+        self.encoder.event(event, &mut self.unsaid);
+    }
+
+    /// The raw bytes said what the shadow says.
+    pub(crate) fn forget_shadow(&mut self) {
+        self.unsaid.clear();
+    }
+
+    /// The raw bytes cannot be passed on: our own words for them go out with the next [`Self::flush`].
+    pub(crate) fn say_shadow(&mut self) {
+        self.buffer.append(&mut self.unsaid);
+    }
+
+    fn keep(&mut self, piece: &[u8]) {
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(piece);
+        }
+    }
+
+    /// What was sent, where it is to be written down.
+    pub(crate) fn kept(&mut self) -> Option<Vec<u8>> {
+        self.kept.take()
     }
 
     /// Sends what was written.
@@ -192,6 +218,7 @@ impl Line {
     pub(crate) async fn raw(&mut self, piece: Bytes) {
         self.commit_stream();
         self.bytes_out += piece.len() as u64;
+        self.keep(&piece);
         self.ping_at = Instant::now() + self.interval;
         self.outlet.send(piece).await;
     }
@@ -199,6 +226,7 @@ impl Line {
     /// Sends a whole answer.
     pub(crate) fn whole(&mut self, status: StatusCode, body: Bytes) {
         self.bytes_out += body.len() as u64;
+        self.keep(&body);
         self.headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         self.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         self.commit(status);

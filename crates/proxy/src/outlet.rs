@@ -31,6 +31,8 @@ pub(crate) struct Outlet(Arc<Mutex<State>>);
 struct State {
     head: Option<Head>,
     pieces: VecDeque<Bytes>,
+    /// The answer is complete: nothing but the end of the work is waited for.
+    whole: bool,
 }
 
 impl Outlet {
@@ -51,15 +53,20 @@ impl Outlet {
 
     /// Hands a last piece out without waiting.
     pub(crate) fn put(&self, piece: Bytes) {
-        self.state().pieces.push_back(piece);
+        let mut state = self.state();
+        state.whole = true;
+        state.pieces.push_back(piece);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_head(&self) -> Option<Head> {
-        self.state().head.take()
+    /// The head; that of a whole answer only once the work is `over`: the server drops a body when it has all bytes
+    /// of it, and what is left to write down would be lost.
+    fn take_head(&self, over: bool) -> Option<Head> {
+        let mut state = self.state();
+        if state.whole && !over { None } else { state.head.take() }
     }
 
     fn take_piece(&self) -> Option<Bytes> {
@@ -80,7 +87,7 @@ where
         if poll_work(&mut work, context) {
             work = None;
         }
-        match outlet.take_head() {
+        match outlet.take_head(work.is_none()) {
             Some(head) => Poll::Ready(Some(head)),
             None if work.is_none() => Poll::Ready(None),
             None => Poll::Pending,

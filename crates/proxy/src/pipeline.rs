@@ -28,11 +28,13 @@ use crate::send::Miss;
 pub(crate) async fn run(engine: Arc<Engine>, call: Call, outlet: Outlet) {
     let mut journal = Journal::begin(&engine, &call);
     let mut line = Line::new(&call, outlet);
+    journal.keep_request(&call.body);
     if let Err(fault) = carry(&engine, &call, &mut line, &mut journal).await {
         let status = line.fail(&fault).await;
         journal.failed(&fault, status);
     }
     journal.record.bytes_out = line.bytes_out;
+    journal.answer(line.kept());
 }
 
 async fn carry(engine: &Arc<Engine>, call: &Call, line: &mut Line, journal: &mut Journal) -> Result<(), Fault> {
@@ -79,7 +81,7 @@ pub(crate) fn decide_on(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> 
         turn: &inbound.turn,
         forced: inbound.forced.clone(),
         asked: inbound.asked.clone(),
-        earlier: engine.turns.earlier(&inbound.key),
+        earlier: engine.turns.earlier(&inbound.key).filter(|_| inbound.goes_on()),
         calibration: &calibration,
     };
     decide(&question, &world.policy, &world.health, &world.catalog)
@@ -87,7 +89,7 @@ pub(crate) fn decide_on(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> 
 
 fn announce(line: &mut Line, decision: &Decision) {
     line.say("x-branchline-score", &decision.score.value.to_string());
-    line.say("x-branchline-reason", decision.reasons.last().map_or("", String::as_str));
+    line.say("x-branchline-reason", decision.reason());
 }
 
 /// One request with its decision, on its way along the candidates.
@@ -239,6 +241,7 @@ impl Trip<'_> {
             self.decision.candidates.len() == 1 && self.protocol(&self.decision.candidates[0]) == self.call.protocol;
         if let Some((status, headers, body)) = miss.raw.take().map(|raw| *raw)
             && same
+            && has_an_error(&body)
             && !line.committed()
             && !matches!(miss.fault.failure.kind, FailureKind::PromptTooLong { .. })
         {
@@ -249,6 +252,11 @@ impl Trip<'_> {
         }
         Err(if miss.offline { miss.fault.no_retry() } else { miss.fault })
     }
+}
+
+/// An error in the shape clients of either protocol read; a web page or `{"error":"text"}` is told in our own words.
+fn has_an_error(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|body| body["error"]["message"].is_string())
 }
 
 /// A server that does not tell which models can see says so when it gets an image: the same model once more, with descriptions.

@@ -97,22 +97,27 @@ impl Relay<'_> {
         self.journal.first_token();
         if self.manner == Manner::Raw {
             let complete = stream.framer.complete();
-            if !complete.is_empty() {
+            if stream.is_ours() {
+                self.line.say_shadow();
+            } else if !complete.is_empty() {
+                self.line.forget_shadow();
                 self.line.raw(complete).await;
             }
-        } else {
-            self.line.flush().await;
         }
+        self.line.flush().await;
     }
 
     async fn end(&mut self, mut stream: Stream) -> Result<Learned, Miss> {
+        if stream.is_ours() && stream.begun {
+            self.line.say_shadow();
+        }
         if let Some(failure) = stream.failure.take() {
             return self.failed(stream, failure).await;
         }
-        if self.manner == Manner::Raw {
-            let rest = stream.framer.rest();
-            if !rest.is_empty() {
-                self.line.raw(rest).await;
+        if self.manner == Manner::Raw && !stream.is_ours() {
+            self.line.raw(stream.framer.rest()).await;
+            if self.client == Protocol::OpenaiChat && !stream.done {
+                self.line.raw(Bytes::from_static(b"data: [DONE]\n\n")).await;
             }
         }
         self.line.flush().await;
@@ -212,11 +217,20 @@ struct Stream {
     begun: bool,
     start: Option<(Text<'static>, Text<'static>, Usage)>,
     failure: Option<Failure>,
+    /// The answer came without its beginning (CLIProxyAPI #3697): its bytes cannot be passed on.
+    headless: bool,
+    /// `[DONE]` came.
+    done: bool,
     keep_text: bool,
     learned: Learned,
 }
 
 impl Stream {
+    /// What is said of this piece has to be in our own words.
+    const fn is_ours(&self) -> bool {
+        self.headless || self.failure.is_some()
+    }
+
     fn new(protocol: Protocol, keep_text: bool) -> Self {
         Self {
             parser: sse::Parser::default(),
@@ -225,15 +239,18 @@ impl Stream {
             begun: false,
             start: None,
             failure: None,
+            headless: false,
+            done: false,
             keep_text,
             learned: Learned::default(),
         }
     }
 
     fn read(&mut self, piece: &[u8], manner: Manner, line: &mut Line) {
-        let Self { parser, decoder, begun, start, failure, keep_text, learned, .. } = self;
-        let mut hearer = Hearer { begun, start, failure, keep_text: *keep_text, learned, manner, line };
+        let Self { parser, decoder, begun, start, failure, headless, done, keep_text, learned, .. } = self;
+        let mut hearer = Hearer { begun, start, failure, headless, keep_text: *keep_text, learned, manner, line };
         let read = parser.push(piece, |name, data| {
+            *done |= data == "[DONE]";
             decoder.frame(name, data, &mut |event| hearer.hear(event));
         });
         if let Err(error) = read {
@@ -242,9 +259,12 @@ impl Stream {
     }
 
     fn finish(&mut self, manner: Manner, line: &mut Line) {
-        let Self { parser, decoder, begun, start, failure, keep_text, learned, .. } = self;
-        let mut hearer = Hearer { begun, start, failure, keep_text: *keep_text, learned, manner, line };
-        parser.finish(|name, data| decoder.frame(name, data, &mut |event| hearer.hear(event)));
+        let Self { parser, decoder, begun, start, failure, headless, done, keep_text, learned, .. } = self;
+        let mut hearer = Hearer { begun, start, failure, headless, keep_text: *keep_text, learned, manner, line };
+        parser.finish(|name, data| {
+            *done |= data == "[DONE]";
+            decoder.frame(name, data, &mut |event| hearer.hear(event));
+        });
         decoder.finish(&mut |event| hearer.hear(event));
     }
 }
@@ -254,6 +274,7 @@ struct Hearer<'h> {
     begun: &'h mut bool,
     start: &'h mut Option<(Text<'static>, Text<'static>, Usage)>,
     failure: &'h mut Option<Failure>,
+    headless: &'h mut bool,
     keep_text: bool,
     learned: &'h mut Learned,
     manner: Manner,
@@ -290,6 +311,7 @@ impl Hearer<'_> {
     }
 
     fn say(&mut self, event: &Event<'_>) {
+        *self.headless |= !*self.begun && self.start.is_none();
         *self.begun = true;
         if let Some((id, model, usage)) = self.start.take() {
             self.tell(&Event::Start { id, model, usage });

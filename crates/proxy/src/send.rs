@@ -14,6 +14,9 @@ use crate::fault::Fault;
 /// Largest error body that is read.
 const ERROR_BODY: usize = 256 * 1024;
 
+/// Code of an answer that broke off, or never began on a connection that was there: the server may do better in a moment.
+const BROKE_OFF: &str = "backend_broke_off";
+
 /// A rendered request on its way.
 #[derive(Debug)]
 pub(crate) struct Outbound {
@@ -50,7 +53,7 @@ impl Miss {
     pub(crate) fn may_try_again(&self) -> bool {
         match self.status {
             Some(status) => matches!(status, 408 | 409 | 429 | 500..=599),
-            None => self.offline,
+            None => self.offline || self.fault.code == BROKE_OFF,
         }
     }
 }
@@ -76,7 +79,7 @@ pub(crate) async fn next_piece(backend: &Backend, response: &mut reqwest::Respon
     let piece = tokio::time::timeout(limit, response.chunk()).await.map_err(|_| silent(backend, limit))?;
     piece.map_err(|error| {
         let message = format!("{} broke off its answer: {}", backend.name(), cause(&error));
-        Miss::of(Fault::new(FailureKind::Api, "backend_broke_off", message))
+        Miss::of(Fault::new(FailureKind::Api, BROKE_OFF, message))
     })
 }
 
@@ -90,17 +93,20 @@ pub(crate) async fn whole(backend: &Backend, mut response: reqwest::Response) ->
 }
 
 fn silent(backend: &Backend, limit: Duration) -> Miss {
-    let message = format!("{} said nothing for {} s", backend.name(), limit.as_secs());
+    let message = format!("{} said nothing for {} s", backend.name(), limit.as_secs_f32());
     let hint = format!("raise first_byte_timeout_ms or idle_timeout_ms in [backends.{}]", backend.name());
     Miss::of(Fault::new(FailureKind::Timeout, "backend_timeout", message).hint(hint))
 }
 
 fn unreachable(backend: &Backend, error: &reqwest::Error) -> Miss {
+    if !error.is_connect() {
+        let message = format!("{} ended the connection without an answer: {}", backend.name(), cause(error));
+        return Miss::of(Fault::new(FailureKind::Api, BROKE_OFF, message));
+    }
     let at = backend.resolved.base_url.as_str();
     let message = format!("{} cannot be reached at {at}: {}", backend.name(), cause(error));
     let fault = Fault::new(FailureKind::Overloaded, "backend_offline", message).hint(backend.resolved.docs_hint);
-    let offline = error.is_connect() || error.is_request();
-    Miss { offline, ..Miss::of(fault) }
+    Miss { offline: true, ..Miss::of(fault) }
 }
 
 /// The innermost cause: "connection refused" rather than "error sending request".

@@ -138,6 +138,7 @@ pub(crate) fn say_fault(protocol: Protocol, id: &str, fault: &Fault) -> (Respons
     let (status, body) = encode_failure(protocol, &fault.spoken(), id);
     let status = match fault.code {
         "content_type" => 415,
+        "wrong_method" => 405,
         _ => status,
     };
     let mut response = Response::new(Body::from(body));

@@ -112,6 +112,8 @@ async fn watch_settings(engine: Arc<Engine>) {
     let file = engine.paths.config_file.clone();
     let (changed, mut changes) = mpsc::channel(4);
     let Some(_watcher) = watch_file(&file, changed) else { return };
+    // What was written before the watch began would be missed.
+    reload(&engine, &file).await;
     while changes.recv().await.is_some() {
         tokio::time::sleep(SETTLE).await;
         while changes.try_recv().is_ok() {}
