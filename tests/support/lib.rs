@@ -5,8 +5,10 @@
 
 pub mod claude;
 pub mod client;
+pub mod grammar;
 pub mod python;
 pub mod scripted;
+pub mod session;
 pub mod stand;
 
 pub use stand::{Opened, Reply, Stand};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use branchline_proxy::record::Record;
 use branchline_proxy::store::{RecordFilter, Store};
-use branchline_proxy::{Engine, Parts, server, watch};
+use branchline_proxy::{Engine, LiveEvent, Parts, server, watch};
 use branchline_settings::{KeyStore, Paths, Secret, Tokens, load};
 use http::HeaderMap;
 use serde_json::Value;
@@ -32,6 +32,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Body as text.
     pub text: String,
+    /// The connection broke, or nothing came for long, before the body was complete.
+    pub cut: bool,
 }
 
 impl Reply {
@@ -55,6 +57,19 @@ impl Reply {
     }
 }
 
+/// Nothing in these tests takes so long, so whatever does hangs.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// The settings file of a test: any free port, and no backend but those the test names. The usual ones would be
+/// looked for at their usual addresses, where the developer's own servers may be.
+#[must_use]
+pub fn settings_text(settings: &str) -> String {
+    let usual = ["lmstudio", "llamacpp", "ollama", "vllm", "anthropic"];
+    let unnamed = usual.iter().filter(|name| !settings.contains(&format!("backends.{name}")));
+    let off: String = unnamed.map(|name| format!("backends.{name}.enabled = false\n")).collect();
+    format!("server.port = 0\n{off}{settings}")
+}
+
 /// Installs the crypto provider that `reqwest` needs in this workspace. Calling it again does nothing.
 pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -68,15 +83,19 @@ impl Stand {
 
     /// Starts an engine in a folder that may hold the data of an earlier one.
     pub async fn start_in(folder: Arc<TempDir>, settings: &str) -> Self {
+        Self::start_with_keys(folder, settings, Some("test-key")).await
+    }
+
+    /// Starts an engine that has this key for every backend, or none at all.
+    pub async fn start_with_keys(folder: Arc<TempDir>, settings: &str, key: Option<&str>) -> Self {
         install_crypto();
         let paths = Paths::inside(folder.path());
-        let text = format!("server.port = 0\n{settings}");
-        std::fs::write(&paths.config_file, text).expect("settings are written");
+        std::fs::write(&paths.config_file, settings_text(settings)).expect("settings are written");
         let report = load(&paths.config_file).expect("settings are read");
         assert!(report.problems.is_empty(), "{:?}", report.problems);
         let keys = Arc::new(KeyStore::memory());
-        for name in report.settings.backends.keys() {
-            keys.set(name, &Secret::new("test-key")).expect("a key is kept");
+        for name in report.settings.backends.keys().filter(|_| key.is_some()) {
+            keys.set(name, &Secret::new(key.unwrap_or_default())).expect("a key is kept");
         }
         let parts = Parts {
             tokens: Tokens::load_or_create(&paths).expect("tokens"),
@@ -91,7 +110,8 @@ impl Stand {
         server::serve(&engine, listener);
         watch::ask_all(&engine, true).await;
         let url = format!("http://{}", engine.address().expect("an address"));
-        Self { engine, url, folder, http: reqwest::Client::builder().no_proxy().build().expect("a client") }
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
+        Self { engine, url, folder, http }
     }
 
     /// Also asks the backends how they are, now and then, and watches the settings file.
@@ -141,6 +161,12 @@ impl Stand {
         &self.http
     }
 
+    /// Listens to what happens from now on.
+    #[must_use]
+    pub fn ears(&self) -> Ears {
+        Ears(self.engine.events.listen())
+    }
+
     /// All records, newest first.
     pub async fn records(&self) -> Vec<Record> {
         self.engine.store.flush().await.expect("records are written");
@@ -174,6 +200,27 @@ impl Stand {
     }
 }
 
+/// Hears what happens in an engine.
+#[derive(Debug)]
+pub struct Ears(tokio::sync::broadcast::Receiver<LiveEvent>);
+
+impl Ears {
+    /// The first event `look` finds something in.
+    ///
+    /// # Panics
+    /// When none came for long.
+    pub async fn hear<T>(&mut self, what: &str, look: impl Fn(LiveEvent) -> Option<T>) -> T {
+        let hearing = async {
+            loop {
+                if let Some(found) = look(self.0.recv().await.expect("the engine lives")) {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, hearing).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    }
+}
+
 /// An answer that has begun.
 #[derive(Debug)]
 pub struct Opened(pub reqwest::Response);
@@ -183,9 +230,13 @@ impl Opened {
     pub async fn into_reply(mut self) -> Reply {
         let (status, headers) = (self.0.status().as_u16(), self.0.headers().clone());
         let mut body = Vec::new();
-        while let Ok(Some(piece)) = self.0.chunk().await {
-            body.extend_from_slice(&piece);
-        }
-        Reply { status, headers, text: String::from_utf8_lossy(&body).into_owned() }
+        let cut = loop {
+            match self.0.chunk().await {
+                Ok(Some(piece)) => body.extend_from_slice(&piece),
+                Ok(None) => break false,
+                Err(_) => break true,
+            }
+        };
+        Reply { status, headers, text: String::from_utf8_lossy(&body).into_owned(), cut }
     }
 }

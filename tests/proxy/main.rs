@@ -1,0 +1,15 @@
+//! The engine over real sockets against simulated model servers. One binary: linking is what costs time here.
+//!
+//! No test waits for time to pass: simulated servers wait at gates, tests wait for requests, events and records.
+
+mod backends;
+mod clients;
+mod deciding;
+mod faults;
+mod guard;
+mod images;
+mod records;
+mod rig;
+mod settings;
+mod streams;
+mod translation;
