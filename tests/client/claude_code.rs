@@ -47,7 +47,7 @@ journeys!(
     a_deferred_tool_is_offered_once_the_client_fetched_it,
     a_picture_is_described_once_and_the_coder_reads_the_description,
     a_picture_typed_into_the_prompt_is_described_too,
-    thinking_comes_back_unchanged_and_the_cloud_does_not_see_foreign_thoughts,
+    thinking_reaches_the_client_and_comes_back_without_breaking_anything,
     with_lm_studio_off_the_cloud_answers,
     when_lm_studio_goes_in_the_middle_of_a_tool_loop_the_cloud_goes_on,
     when_lm_studio_dies_in_the_middle_of_an_answer_the_client_gets_a_whole_one,
@@ -219,7 +219,7 @@ async fn a_picture_typed_into_the_prompt_is_described_too(told: Told) {
     rig.ends_well().await;
 }
 
-async fn thinking_comes_back_unchanged_and_the_cloud_does_not_see_foreign_thoughts(told: Told) {
+async fn thinking_reaches_the_client_and_comes_back_without_breaking_anything(told: Told) {
     let Some(rig) = Rig::start(told).await else { return };
     let first = Answer::thinking("I should look around first.")
         .and_call("Bash", json!({"command": "echo looked around", "description": "Look around"}));
@@ -227,6 +227,10 @@ async fn thinking_comes_back_unchanged_and_the_cloud_does_not_see_foreign_though
     let second = Answer::thinking("That is all there is.").and_text("I looked around.");
     rig.lmstudio.script(Script::after_tool_result("Bash", second).once());
     assert_eq!(rig.say("think and look around").await, "I looked around.");
+    // The client returns thoughts only if it was given them as such; this backend's history has no place for them.
+    let records = rig.records().await;
+    let returned = records[1].dropped.iter().any(|dropped| dropped.reason.contains("no thinking in history"));
+    assert!(returned, "{:?}", records[1].dropped);
     assert!(prefix_holds(&rig.coder_calls()));
     rig.cloud_was_left_alone();
 
@@ -236,7 +240,6 @@ async fn thinking_comes_back_unchanged_and_the_cloud_does_not_see_foreign_though
     assert_eq!(rig.say_next(HARD).await, "Here is the design.");
     let calls = rig.cloud.calls();
     assert_eq!(calls.len(), 2);
-    assert!(!calls[1].contains("I should look around first."));
     assert!(calls[1].contains(r#""signature":"Esim"#), "its own thoughts come back, as it signed them");
 
     rig.lmstudio.script(Script::when_text_contains("thank you", Answer::text("You are welcome.")));
@@ -261,7 +264,8 @@ async fn with_lm_studio_off_the_cloud_answers(told: Told) {
 async fn when_lm_studio_goes_in_the_middle_of_a_tool_loop_the_cloud_goes_on(told: Told) {
     let Some(rig) = Rig::start(told).await else { return };
     // The tool runs until the plug is pulled.
-    let waiting = bash("until test -e unplugged; do sleep 0.05; done; echo the plug was pulled");
+    let command = "until test -e unplugged; do sleep 0.05; done; echo the plug was pulled";
+    let waiting = Answer::thinking("A local thought.").and_call("Bash", json!({"command": command}));
     rig.lmstudio.script(Script::when_text_contains("wait for the plug", waiting).once());
     rig.cloud.script(Script::after_tool_result("the plug was pulled", Answer::text("The cloud goes on.")));
     let unplug = async {
@@ -275,6 +279,9 @@ async fn when_lm_studio_goes_in_the_middle_of_a_tool_loop_the_cloud_goes_on(told
     let records = rig.records().await;
     assert_eq!(records.iter().map(|record| record.place).collect::<Vec<_>>(), [Place::Local, Place::Cloud]);
     assert!(records[1].fallback.is_some());
+    let edits = &records[1].edits;
+    assert!(edits.iter().any(|edit| edit.contains("Anthropic did not sign")), "{edits:?}");
+    assert!(!rig.cloud.calls()[0].contains("A local thought."));
     rig.ends_well().await;
 }
 
