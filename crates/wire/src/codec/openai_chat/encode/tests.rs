@@ -299,3 +299,32 @@ fn a_written_answer_is_read_back_as_the_same() {
     let body = String::from_utf8(super::response(&answer, 0)).unwrap();
     assert_eq!(crate::codec::decode_response(Protocol::OpenaiChat, &body).unwrap(), answer);
 }
+
+#[test]
+fn strict_turns_have_no_user_message_behind_results() {
+    let dialect = Dialect { strict_turns: true, ..Dialect::default() };
+    let turn = |results: Value| {
+        let said = json!([{"role": "user", "content": "go"}, {"role": "assistant", "content": [call("a")]}, {"role": "user", "content": results}]);
+        let roles = render(json!({"messages": said}), &dialect).0["messages"].take();
+        let list: Vec<String> =
+            roles.as_array().unwrap().iter().map(|m| m["role"].as_str().unwrap().to_owned()).collect();
+        (list.join(" "), roles)
+    };
+    let text = json!({"type": "text", "text": "and now?"});
+    let (roles, said) = turn(json!([result("a", &json!("done")), text]));
+    assert_eq!(roles, "user assistant tool");
+    assert_eq!(said[2]["content"], "done\n\nand now?");
+    let (roles, _) = turn(json!([result("a", &json!([picture()])), text]));
+    assert_eq!(roles, "user assistant tool assistant user");
+}
+
+#[test]
+fn gemini_gets_a_signature_with_the_first_call_of_each_turn_in_history() {
+    let dialect = Dialect { thought_signatures: true, ..Dialect::default() };
+    let said = json!([{"role": "user", "content": "go"}, {"role": "assistant", "content": [call("a"), call("b")]},
+        {"role": "user", "content": [result("a", &json!("1")), result("b", &json!("2"))]}]);
+    let calls = render(json!({"messages": said}), &dialect).0["messages"][1]["tool_calls"].take();
+    let signature = "/extra_content/google/thought_signature";
+    assert_eq!(calls[0].pointer(signature), Some(&json!("skip_thought_signature_validator")));
+    assert_eq!(calls[1].get("extra_content"), None);
+}
