@@ -148,6 +148,25 @@ async fn a_strict_template_sees_strictly_alternating_roles() {
 }
 
 #[tokio::test]
+async fn a_strict_template_that_sees_gets_the_pictures_of_results_in_a_turn_of_their_own() {
+    let sim = Sim::lmstudio().model(Model::vlm(VISION).loaded().tools().alternating()).start().await.unwrap();
+    let settings = format!("{}roles.coder = \"lmstudio:{VISION}\"\n", backend("lmstudio", &sim));
+    let stand = Stand::start(&settings).await;
+    sim.script(Script::when_text_contains("look", Answer::call("Read", json!({"file_path": "/a.png"}))));
+    let mut session = Session::new("strict-sight").model("local");
+    session.says("look");
+    go_on(&stand, &mut session).await;
+    let picture = branchline_tests::session::image(&branchline_tests::session::png(1));
+    session.results(vec![(json!([picture]), false)]);
+    go_on(&stand, &mut session).await;
+    assert_eq!(sim.violations().len(), 1, "refused once, then known: {:#?}", sim.violations());
+    sim.forget();
+    session.says("thanks");
+    go_on(&stand, &mut session).await;
+    sim.verdict().unwrap();
+}
+
+#[tokio::test]
 async fn an_unknown_server_is_found_out_by_asking() {
     for (sim, flavour, protocol) in [
         (Sim::lmstudio(), "lm_studio", "openai_chat"),

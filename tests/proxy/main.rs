@@ -2,6 +2,8 @@
 //!
 //! No test waits for time to pass: simulated servers wait at gates, tests wait for requests, events and records.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what a test cannot do without fails it")]
+
 mod backends;
 mod clients;
 mod deciding;

@@ -14,9 +14,9 @@ fn busy_model() -> Script {
             return Answer::text(format!("Seen {} results: ä € \u{1f600} \"quoted\".", ask.outcomes.len()));
         }
         let n = ask.messages;
-        let start = if n % 3 == 0 { Answer::thinking("What next?") } else { Answer::text("Looking.") };
+        let start = if n.is_multiple_of(3) { Answer::thinking("What next?") } else { Answer::text("Looking.") };
         let one = start.and_call("Read", json!({"file_path": format!("/src/{n}.rs"), "limit": n}));
-        if n % 2 == 0 { one.and_call("Bash", json!({"command": format!("echo '{n}'\n")})) } else { one }
+        if n.is_multiple_of(2) { one.and_call("Bash", json!({"command": format!("echo '{n}'\n")})) } else { one }
     })
 }
 

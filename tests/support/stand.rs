@@ -1,5 +1,7 @@
 //! A whole engine on a real socket, with settings written as a user would write them.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a stand that cannot be built fails the test that wants it")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
