@@ -21,10 +21,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Gives memory of past bursts back to the system sooner than the platforms' own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let args = args::Args::parse();
     match commands::run(args) {
