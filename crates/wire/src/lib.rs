@@ -11,6 +11,8 @@ pub mod hub;
 pub mod ids;
 pub mod json;
 pub mod protocol;
+pub mod recover;
+pub mod repair;
 pub mod schema;
 pub mod sse;
 pub mod text;

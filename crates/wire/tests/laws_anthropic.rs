@@ -9,9 +9,13 @@ use branchline_wire::hub::{BlockStart, Delta, Event, Failure, FailureKind, StopR
 use branchline_wire::json::Json;
 use branchline_wire::text::Text;
 use branchline_wire::{Dialect, sse};
+use grammar::{check_grammar, frames};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
+
+#[path = "support/grammar.rs"]
+mod grammar;
 
 fn genuine() -> Dialect {
     Dialect { genuine_anthropic: true, ..Dialect::default() }
@@ -330,70 +334,6 @@ fn event() -> impl Strategy<Value = Event<'static>> {
         1 => Just(Event::Ping),
         1 => Just(Event::Error(Failure::new(FailureKind::Overloaded, "busy \"now\"\n"))),
     ]
-}
-
-fn frames(bytes: &[u8]) -> Vec<(String, Value)> {
-    let mut frames = Vec::new();
-    let mut parser = sse::Parser::default();
-    parser.push(bytes, |event, data| frames.push((event.to_owned(), serde_json::from_str(data).unwrap()))).unwrap();
-    frames
-}
-
-fn fits(open: &str, delta: &str) -> bool {
-    match delta {
-        "text_delta" => open == "text",
-        "thinking_delta" | "signature_delta" => open == "thinking",
-        "input_json_delta" => !matches!(open, "text" | "thinking"),
-        _ => true,
-    }
-}
-
-/// The grammar of protocols A.7. Gives whether the stream is complete.
-fn check_grammar(frames: &[(String, Value)]) -> Result<bool, TestCaseError> {
-    let (mut started, mut stopped, mut ended) = (false, false, false);
-    let (mut open, mut next): (Option<String>, u64) = (None, 0);
-    for (event, data) in frames {
-        prop_assert!(!ended, "nothing follows the end");
-        prop_assert_eq!(&data["type"], event);
-        let in_order = |open: bool| started && !stopped && open && data["index"] == next;
-        match event.as_str() {
-            "ping" => {}
-            "message_start" => {
-                prop_assert!(!started);
-                prop_assert!(!data["message"]["id"].as_str().unwrap().is_empty());
-                started = true;
-            }
-            "content_block_start" => {
-                prop_assert!(in_order(open.is_none()));
-                let id = data["content_block"]["id"].as_str().unwrap_or("x");
-                prop_assert!(!id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
-                open = data["content_block"]["type"].as_str().map(str::to_owned);
-            }
-            "content_block_delta" => {
-                prop_assert!(in_order(open.is_some()));
-                prop_assert!(fits(open.as_deref().unwrap(), data["delta"]["type"].as_str().unwrap()), "{}", data);
-            }
-            "content_block_stop" => {
-                prop_assert!(in_order(open.take().is_some()));
-                next += 1;
-            }
-            "message_delta" => {
-                prop_assert!(started && !stopped && open.is_none());
-                prop_assert!(data["delta"]["stop_reason"].is_string() && data["usage"]["output_tokens"].is_u64());
-                stopped = true;
-            }
-            "message_stop" => {
-                prop_assert!(stopped);
-                ended = true;
-            }
-            "error" => {
-                prop_assert!(open.is_none() && data["error"]["message"].is_string());
-                ended = true;
-            }
-            other => prop_assert!(false, "no such event: {}", other),
-        }
-    }
-    Ok(ended)
 }
 
 fn encoded(events: &[Event<'_>]) -> Vec<u8> {
