@@ -20,6 +20,7 @@ const AT_HOME: [(&str, &[&str]); 6] = [
 /// Lines a source file may have without its tests.
 const MOST_LINES: usize = 500;
 
+#[expect(clippy::expect_used, reason = "without the metadata there is nothing to test")]
 fn metadata() -> Metadata {
     MetadataCommand::new().no_deps().exec().expect("cargo metadata")
 }
@@ -42,7 +43,11 @@ fn each_crate_uses_only_those_to_its_left() {
         let Some(own) = CHAIN.iter().position(|name| *name == short(package)) else { continue };
         for (place, other) in CHAIN.iter().enumerate().skip(own) {
             let name = format!("branchline-{other}");
-            assert!(!needs(package).contains(name.as_str()), "{} uses {name}, place {place} of the chain", package.name);
+            assert!(
+                !needs(package).contains(name.as_str()),
+                "{} uses {name}, place {place} of the chain",
+                package.name
+            );
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Where the log goes: a file per day in the data folder, and standard error.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::str::FromStr;
 
 use branchline_settings::schema::Level;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -25,11 +25,12 @@ fn ours(level: &str) -> Targets {
     Targets::from_str(&format!("warn,branchline={level}")).unwrap_or_default()
 }
 
-/// For an engine. On a terminal `serve` shows requests itself, so only warnings go there.
-pub(crate) fn engine(folder: &Path, level: Level, to_stderr: bool) {
+/// For an engine. Everything goes to the file, written by a thread of its own so that no request waits for the disk;
+/// standard error gets warnings. Lines are lost after the guard is dropped.
+#[must_use]
+pub(crate) fn engine(folder: &Path, level: Level, to_stderr: bool) -> Option<WorkerGuard> {
     let file = asked_for().unwrap_or_else(|| ours(level.as_str()));
-    let shown = if std::io::stderr().is_terminal() { "warn" } else { level.as_str() };
-    let shown = asked_for().unwrap_or_else(|| ours(shown));
+    let shown = asked_for().unwrap_or_else(|| ours("warn"));
     // The appender complains on standard error about a folder it is about to make.
     let _ = std::fs::create_dir_all(folder);
     let appender = RollingFileAppender::builder()
@@ -38,14 +39,15 @@ pub(crate) fn engine(folder: &Path, level: Level, to_stderr: bool) {
         .filename_suffix("log")
         .max_log_files(KEEP)
         .build(folder);
-    let to_file =
-        appender.ok().map(|file_writer| fmt::layer().with_ansi(false).with_writer(file_writer).with_filter(file));
+    let (writer, guard) = appender.ok().map(tracing_appender::non_blocking).unzip();
+    let to_file = writer.map(|writer| fmt::layer().with_ansi(false).with_writer(writer).with_filter(file));
     let to_terminal = to_stderr.then(|| {
         let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         fmt::layer().with_ansi(colour).with_target(false).with_writer(std::io::stderr).with_filter(shown)
     });
     // A second subscriber cannot be set; the first one goes on.
     let _ = tracing_subscriber::registry().with(to_file).with(to_terminal).try_init();
+    guard
 }
 
 /// For every other command: silent unless asked.

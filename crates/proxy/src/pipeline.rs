@@ -157,10 +157,8 @@ impl Trip<'_> {
             return Some(miss.fault.failure.message.clone());
         }
         let crossed = candidate.fallback.clone()?;
-        let down = &self.call.world.down;
-        let first =
-            self.decision.reasons.iter().rev().find(|reason| reason.contains("offline") || reason.contains("holds"));
-        Some(first.cloned().or_else(|| down.values().next().cloned()).unwrap_or(crossed))
+        let reason = self.decision.reason();
+        Some(if reason.is_empty() { crossed } else { reason.to_owned() })
     }
 
     fn say_candidate(&self, line: &mut Line, journal: &mut Journal, candidate: &Candidate, why: Option<&str>) {

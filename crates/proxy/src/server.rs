@@ -65,6 +65,7 @@ impl ListenError {
 /// # Errors
 /// A bad address, one other machines can reach without leave, a taken port.
 pub async fn listen(engine: &Engine) -> Result<TcpListener, ListenError> {
+    engine.learned.recall(&engine.store).await;
     let world = engine.world();
     let server = &world.settings.server;
     let ip = server.ip().ok_or_else(|| ListenError::Host(server.host.clone()))?;

@@ -28,7 +28,6 @@ const SETTLE: Duration = Duration::from_millis(150);
 
 /// Starts everything that goes on beside the requests. It ends with the engine.
 pub fn start(engine: &Arc<Engine>) {
-    spawn(engine, |engine| Box::pin(async move { engine.learned.recall(&engine.store).await }));
     spawn(engine, |engine| Box::pin(watch_backends(engine)));
     spawn(engine, |engine| Box::pin(watch_settings(engine)));
     spawn(engine, |engine| Box::pin(prune(engine)));

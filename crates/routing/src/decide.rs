@@ -134,6 +134,10 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
     decision.role = wish.first.first().copied().unwrap_or(wish.side_role());
     decision.decides();
     let candidates = line_up(&wish, policy, catalog);
+    if candidates.first().is_some_and(|first| first.fallback.is_some()) {
+        decision.reasons.push(format!("no {} model is set up", if wish.cloud { "cloud" } else { "local" }));
+        decision.decides();
+    }
     let fitting = fit(candidates, question, policy, catalog, &mut decision);
     decision.candidates = by_health(fitting, health, &wish, &mut decision);
     if let Some(first) = decision.candidates.first() {

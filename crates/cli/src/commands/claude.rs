@@ -36,7 +36,7 @@ async fn on_an_engine_of_its_own(context: Context, args: ClaudeArgs) -> Result<E
     let settings = context.settings()?;
     let level = settings.log.level;
     let engine = house::engine(context.paths.clone(), settings, KeyStore::system())?;
-    logging::engine(&context.paths.log_dir(), level, false);
+    let _log = logging::engine(&context.paths.log_dir(), level, false);
     // This engine serves one client only, which is told its port.
     let house = House::open(engine, true).await?;
     while_waiting("looking for models", watch::ask_all(&house.engine, true)).await;

@@ -30,7 +30,7 @@ pub(crate) async fn run(global: Global, args: ServeArgs) -> Result<ExitCode> {
     let settings = with_port(context.settings()?, args.port);
     let level = settings.log.level;
     let engine = house::engine(context.paths.clone(), settings, keys)?;
-    logging::engine(&context.paths.log_dir(), level, true);
+    let _log = logging::engine(&context.paths.log_dir(), level, true);
     let house = House::open(engine, args.demo && args.port.is_none()).await?;
     greet(&house, &context, &flags, args.demo);
     until(signals.next(), &house.engine).await;

@@ -246,6 +246,12 @@ fn without_any_model_the_missing_role_is_named() {
 }
 
 #[test]
+fn a_missing_side_is_named_as_the_reason() {
+    let decision = case(HARD).with(|c| drop(c.policy.roles.remove(&Role::Cloud))).decide();
+    assert_eq!((decision.candidates[0].model.clone(), decision.reason()), (local(), "no cloud model is set up"));
+}
+
+#[test]
 fn every_decision_gives_a_reason() {
     for case in [case(EASY), case(HARD), case(EASY).with(|c| c.asked = Target::Cloud)] {
         assert!(!case.decide().reasons.is_empty());
