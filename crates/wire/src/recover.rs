@@ -91,7 +91,7 @@ impl Recovery {
             Event::Delta(delta) => self.delta(delta, out),
             Event::BlockStop => self.block_stop(out),
             Event::Stop { reason, stop_sequence, usage } => {
-                self.settle(reason == StopReason::MaxTokens, out);
+                self.settle(!is_done(reason), out);
                 if !std::mem::replace(&mut self.stopped, true) {
                     self.recover_thoughts(out);
                 }
@@ -221,16 +221,18 @@ impl Recovery {
     }
 
     fn reason(&self, given: StopReason) -> StopReason {
-        let over = matches!(given, StopReason::EndTurn | StopReason::StopSequence | StopReason::MaxTokens);
-        match given {
-            StopReason::ToolUse | StopReason::EndTurn | StopReason::StopSequence if self.filter.report.truncated() => {
-                StopReason::MaxTokens
-            }
-            StopReason::MaxTokens if self.filter.report.truncated() => given,
-            _ if over && !self.filter.report.calls.is_empty() => StopReason::ToolUse,
+        let limited = given == StopReason::MaxTokens;
+        match (self.filter.report.truncated(), self.filter.report.calls.is_empty()) {
+            (true, _) if is_done(given) => StopReason::MaxTokens,
+            (false, false) if is_done(given) || limited => StopReason::ToolUse,
             _ => given,
         }
     }
+}
+
+/// Whether the model ended the answer, and not a limit or a filter.
+const fn is_done(reason: StopReason) -> bool {
+    matches!(reason, StopReason::EndTurn | StopReason::StopSequence | StopReason::ToolUse)
 }
 
 /// The same for an answer that came whole. It is left alone where there was nothing to recover.

@@ -4,7 +4,9 @@
 
 use branchline_wire::codec::anthropic::stream::Encoder;
 use branchline_wire::collect::Collector;
-use branchline_wire::hub::{Block, BlockKind, BlockStart, Delta, Event, Response, StopReason, Tool, Usage};
+use branchline_wire::hub::{
+    Block, BlockKind, BlockStart, Delta, Event, Failure, FailureKind, Response, StopReason, Tool, Usage,
+};
 use branchline_wire::json::Json;
 use branchline_wire::recover::{self, Recovery, Report, recover_response};
 use branchline_wire::text::Text;
@@ -55,13 +57,19 @@ fn pieces(text: &str, steps: &[usize]) -> Vec<String> {
 }
 
 struct Run {
-    response: Response<'static>,
+    response: Result<Response<'static>, Failure>,
     report: Report,
     bytes: Vec<u8>,
     texts: Vec<String>,
 }
 
-fn run_with(recovery: Recovery, blocks: &[(bool, Vec<String>)], reason: StopReason) -> Run {
+impl Run {
+    fn response(&self) -> &Response<'static> {
+        self.response.as_ref().unwrap()
+    }
+}
+
+fn run_events(recovery: Recovery, events: Vec<Event<'static>>) -> Run {
     let mut recovery = recovery.seeded(1);
     let (mut collector, mut encoder) = (Collector::default(), Encoder::seeded(1));
     let (mut bytes, mut texts) = (Vec::new(), Vec::new());
@@ -82,21 +90,40 @@ fn run_with(recovery: Recovery, blocks: &[(bool, Vec<String>)], reason: StopReas
         collector.event(&event);
         encoder.event(&event, &mut bytes);
     };
-    let start = Event::Start { id: Text::escaped("msg_1"), model: Text::escaped("m"), usage: Usage::default() };
-    recovery.event(start, &mut out);
-    for (thinking, deltas) in blocks {
-        let start = if *thinking { BlockStart::Thinking } else { BlockStart::Text };
-        recovery.event(Event::BlockStart(start), &mut out);
-        for delta in deltas {
-            let text = Text::plain(delta);
-            recovery.event(Event::Delta(if *thinking { Delta::Thinking(text) } else { Delta::Text(text) }), &mut out);
-        }
-        recovery.event(Event::BlockStop, &mut out);
+    for event in events {
+        recovery.event(event, &mut out);
     }
-    recovery.event(Event::Stop { reason, stop_sequence: None, usage: Usage::default() }, &mut out);
-    recovery.event(Event::End, &mut out);
     recovery.finish(&mut out);
-    Run { response: collector.finish().unwrap(), report: recovery.report(), bytes, texts }
+    Run { response: collector.finish(), report: recovery.report(), bytes, texts }
+}
+
+fn start() -> Event<'static> {
+    Event::Start { id: Text::escaped("msg_1"), model: Text::escaped("m"), usage: Usage::default() }
+}
+
+fn prose_block(thinking: bool, deltas: &[String]) -> Vec<Event<'static>> {
+    let mut events = vec![Event::BlockStart(if thinking { BlockStart::Thinking } else { BlockStart::Text })];
+    for delta in deltas {
+        let text = Text::plain(delta).into_owned();
+        events.push(Event::Delta(if thinking { Delta::Thinking(text) } else { Delta::Text(text) }));
+    }
+    events.push(Event::BlockStop);
+    events
+}
+
+fn native_call(name: &'static str, arguments: &Value) -> Vec<Event<'static>> {
+    vec![
+        Event::BlockStart(BlockStart::ToolUse { id: Text::escaped("toolu_n"), name: Text::escaped(name) }),
+        Event::Delta(Delta::Arguments(Text::plain(&arguments.to_string()).into_owned())),
+        Event::BlockStop,
+    ]
+}
+
+fn run_with(recovery: Recovery, blocks: &[(bool, Vec<String>)], reason: StopReason) -> Run {
+    let mut events = vec![start()];
+    events.extend(blocks.iter().flat_map(|(thinking, deltas)| prose_block(*thinking, deltas)));
+    events.extend([Event::Stop { reason, stop_sequence: None, usage: Usage::default() }, Event::End]);
+    run_events(recovery, events)
 }
 
 fn run(deltas: Vec<String>, reason: StopReason) -> Run {
@@ -196,6 +223,16 @@ fn steps() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(1usize..9, 1..6)
 }
 
+fn block() -> impl Strategy<Value = Vec<Event<'static>>> {
+    let other = Json::trusted(r#"{"type":"redacted_thinking","data":"x"}"#);
+    prop_oneof![
+        4 => (any::<bool>(), shards(), steps())
+            .prop_map(|(thinking, text, steps)| prose_block(thinking, &pieces(&text, &steps))),
+        1 => arguments().prop_map(|arguments| native_call("Read", &arguments)),
+        1 => Just(vec![Event::BlockStart(BlockStart::Other(other)), Event::BlockStop]),
+    ]
+}
+
 fn reason() -> impl Strategy<Value = StopReason> {
     select(vec![StopReason::EndTurn, StopReason::MaxTokens, StopReason::ToolUse])
 }
@@ -214,7 +251,7 @@ proptest! {
     fn any_chunking_gives_the_same_blocks(text in shards(), steps in steps(), reason in reason()) {
         let one = run(whole(&text), reason);
         let many = run(pieces(&text, &steps), reason);
-        prop_assert_eq!(&one.response, &many.response, "{:?}", text);
+        prop_assert_eq!(one.response(), many.response(), "{:?}", text);
         prop_assert_eq!(&one.report, &many.report, "{:?}", text);
     }
 
@@ -223,7 +260,7 @@ proptest! {
         let recovery = || Recovery::new(&tools()).thinking_first();
         let one = run_with(recovery(), &[(false, whole(&text))], reason);
         let many = run_with(recovery(), &[(false, pieces(&text, &steps))], reason);
-        prop_assert_eq!(&one.response, &many.response, "{:?}", text);
+        prop_assert_eq!(one.response(), many.response(), "{:?}", text);
         prop_assert_eq!(&one.report, &many.report, "{:?}", text);
     }
 
@@ -234,13 +271,31 @@ proptest! {
         let out = run(deltas.clone(), StopReason::EndTurn);
         prop_assert_eq!(&out.texts, &deltas);
         prop_assert!(out.report.is_empty());
-        prop_assert_eq!(out.response.stop_reason, Some(StopReason::EndTurn));
+        prop_assert_eq!(out.response().stop_reason, Some(StopReason::EndTurn));
     }
 
     #[test]
-    fn the_output_is_grammatical(text in shards(), thoughts in shards(), steps in steps(), reason in reason()) {
-        let blocks = [(true, pieces(&thoughts, &steps)), (false, pieces(&text, &steps)), (false, whole(&thoughts))];
-        let out = run_with(Recovery::new(&tools()), &blocks, reason);
+    fn the_output_is_grammatical(
+        blocks in prop::collection::vec(block(), 0..5),
+        end in prop::option::of(reason()),
+        pings in any::<bool>(),
+    ) {
+        let mut events = vec![start()];
+        for block in blocks {
+            events.extend(block);
+            events.extend(pings.then_some(Event::Ping));
+        }
+        match end {
+            Some(reason) => {
+                events.extend([Event::Stop { reason, stop_sequence: None, usage: Usage::default() }, Event::End]);
+            }
+            None => {
+                // It dies in the middle of a block.
+                events.pop();
+                events.push(Event::Error(Failure::new(FailureKind::Api, "gone")));
+            }
+        }
+        let out = run_events(Recovery::new(&tools()), events);
         prop_assert!(check_grammar(&frames(&out.bytes))?);
     }
 
@@ -255,11 +310,11 @@ proptest! {
     fn nothing_is_lost(text in shards(), steps in steps(), reason in reason()) {
         let out = run(pieces(&text, &steps), reason);
         if !out.report.changed() {
-            prop_assert_eq!(text_of(&out.response), text);
+            prop_assert_eq!(text_of(out.response()), text);
         } else {
             // What came out stands in the text in the same order.
             let mut rest = squeezed(&text);
-            for word in words_of(&out.response).chars() {
+            for word in words_of(out.response()).chars() {
                 let at = rest.find(word);
                 prop_assert!(at.is_some(), "{:?} in {:?}", word, text);
                 rest.drain(..at.unwrap() + word.len_utf8());
@@ -292,8 +347,8 @@ proptest! {
         text.push_str(&format!("So {last}"));
         said.push_str(&format!("So {last}"));
         let out = run(pieces(&text, &steps), StopReason::EndTurn);
-        prop_assert_eq!(words_of(&out.response), squeezed(&said), "{}", text);
-        prop_assert_eq!(calls(&out.response).len(), wanted);
+        prop_assert_eq!(words_of(out.response()), squeezed(&said), "{}", text);
+        prop_assert_eq!(calls(out.response()).len(), wanted);
     }
 
     #[test]
@@ -310,11 +365,11 @@ proptest! {
             None => call,
         };
         let out = run(pieces(&text, &steps), StopReason::EndTurn);
-        prop_assert_eq!(calls(&out.response), [("Read".to_owned(), arguments.clone())], "{}", text);
-        prop_assert_eq!(out.response.stop_reason, Some(StopReason::ToolUse));
-        prop_assert!(!text_of(&out.response).contains("Read"), "{}", text_of(&out.response));
-        let again = recover::render_call(family, "Read", &calls(&out.response)[0].1.to_string()).unwrap();
-        prop_assert_eq!(calls(&run(whole(&again), StopReason::EndTurn).response), calls(&out.response));
+        prop_assert_eq!(calls(out.response()), [("Read".to_owned(), arguments.clone())], "{}", text);
+        prop_assert_eq!(out.response().stop_reason, Some(StopReason::ToolUse));
+        prop_assert!(!text_of(out.response()).contains("Read"), "{}", text_of(out.response()));
+        let again = recover::render_call(family, "Read", &calls(out.response())[0].1.to_string()).unwrap();
+        prop_assert_eq!(calls(run(whole(&again), StopReason::EndTurn).response()), calls(out.response()));
     }
 
     #[test]
@@ -328,11 +383,11 @@ proptest! {
         let mut end = cut.index(call.len());
         while !call.is_char_boundary(end) { end -= 1; }
         let out = run(whole(&call[..end]), StopReason::MaxTokens);
-        for recovered in calls(&out.response) {
+        for recovered in calls(out.response()) {
             prop_assert_eq!(recovered, ("Read".to_owned(), arguments.clone()), "{}", &call[..end]);
         }
-        if calls(&out.response).is_empty() {
-            prop_assert_eq!(out.response.stop_reason, Some(StopReason::MaxTokens));
+        if calls(out.response()).is_empty() {
+            prop_assert_eq!(out.response().stop_reason, Some(StopReason::MaxTokens));
         }
     }
 
@@ -344,10 +399,10 @@ proptest! {
     ) {
         let text = recover::render_call(family, "Delete", &arguments.to_string()).unwrap();
         let out = run(pieces(&text, &steps), StopReason::EndTurn);
-        prop_assert_eq!(calls(&out.response), []);
+        prop_assert_eq!(calls(out.response()), []);
         // Headers of channels are no part of what is said.
         if family != "harmony" {
-            prop_assert_eq!(text_of(&out.response), text);
+            prop_assert_eq!(text_of(out.response()), text);
         }
     }
 
@@ -362,7 +417,7 @@ proptest! {
         };
         let report = recover_response(&mut response, &tools());
         prop_assert_eq!(&report, &streamed.report);
-        prop_assert_eq!(calls(&response), calls(&streamed.response));
-        prop_assert_eq!(response.stop_reason, streamed.response.stop_reason);
+        prop_assert_eq!(calls(&response), calls(streamed.response()));
+        prop_assert_eq!(response.stop_reason, streamed.response().stop_reason);
     }
 }

@@ -222,6 +222,7 @@ fn thoughts_whose_beginning_stood_in_the_prompt_are_known_once_that_was_learned(
     let (blocks, _, report) = answer("hm\n</think>\n\nyes");
     assert_eq!(blocks, ["T:hm\n", "T:yes"]);
     assert!(report.prefilled, "worth remembering");
+    assert_eq!(answer("First this.</think>Then that").0, ["T:First this.", "T:Then that"], "DeepSeek V3.1");
     let mut response = Response {
         content: vec![Block::from_text(Text::plain("hm\n</think>\n\nyes").into_owned())],
         stop_reason: Some(StopReason::EndTurn),
@@ -247,6 +248,7 @@ fn an_answer_wrongly_taken_for_thoughts_is_still_given() {
 fn text_around_calls_and_several_calls_are_kept_in_order() {
     let call = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>";
     gives(&format!("Let me see.\n\n{call}\n{call}\n"), &["T:Let me see.\n\n", F, F]);
+    gives(&format!("It says \"yes\"{call}"), &["T:It says \"yes\"", F]);
     gives(&format!("<think>hm</think>{call}and on"), &["K:hm", F, "T:and on"]);
     gives(&format!("{call}\n<function=g>\n</function>"), &[F, "C:g {}"]);
     gives(
@@ -352,6 +354,9 @@ fn a_truncated_call_stays_text_and_is_reported() {
             assert!(report.truncated() && report.left[0].name.ends_with('f'), "{text} {report:?}");
         }
     }
+    let text = "<tool_call>{\"name\": \"f\", \"arguments\": {\"s\": \"x\"}";
+    let (blocks, stop, _) = read(|| Recovery::new(&tools()), text, StopReason::ContextWindow);
+    assert_eq!((blocks, stop), (vec![format!("T:{text}")], StopReason::ContextWindow));
     // Complete as far as it goes, but more may have been coming.
     let (blocks, stop, _) =
         read(|| Recovery::new(&tools()), "<function=f>\n<parameter=a>\n1\n</parameter>\n", StopReason::MaxTokens);
@@ -380,6 +385,8 @@ fn what_merely_shows_a_call_stays_text() {
     stays("[link](f(a=1))");
     stays("f{\"a\": 1} is short for it");
     stays("```json\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n```\nThat is the format.");
+    stays("It writes \"<tool_call>{\\\"name\\\"\" and ('<function=g>\n</function>') there.");
+    stays("let call = \"[TOOL_CALLS]f[ARGS]{}\";");
     stays("Action: run `ls`");
     stays(">>> f(a=1)\n1");
     stays("a < b && c > d, vec![1], x[0], Vec<Vec<u8>>, <tool_cal, 1 << 2");

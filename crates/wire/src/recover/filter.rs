@@ -293,7 +293,7 @@ impl Filter {
 
     const fn counts(&self, family: &Family) -> bool {
         let wanted = match family.kind {
-            Kind::Call => self.calls,
+            Kind::Call => self.calls && !self.place.in_quotation(),
             Kind::Thinking => self.thinking,
             Kind::Special => true,
         };

@@ -11,6 +11,8 @@ pub(super) struct Place {
     pub(super) after_call: bool,
     /// The last byte; 0 at the beginning.
     pub(super) last: u8,
+    /// The byte before it.
+    before_last: u8,
     /// The run of backticks or tildes that is being read, and whether it began its line.
     run: usize,
     run_starts_line: bool,
@@ -28,6 +30,7 @@ impl Default for Place {
             line_start: true,
             after_call: false,
             last: 0,
+            before_last: 0,
             run: 0,
             run_starts_line: false,
             run_of: 0,
@@ -62,7 +65,7 @@ impl Place {
         if self.run > 0 && byte != self.run_of {
             self.settle_run();
         }
-        self.last = byte;
+        self.before_last = std::mem::replace(&mut self.last, byte);
         match byte {
             b'\n' => {
                 self.line_start = true;
@@ -86,8 +89,18 @@ impl Place {
     }
 
     /// Passes over ordinary bytes ([`Self::is_plain`] holds).
-    pub(super) fn plain(&mut self, text: &str) {
-        self.last = text.bytes().next_back().unwrap_or(self.last);
+    pub(super) const fn plain(&mut self, text: &str) {
+        match text.as_bytes() {
+            [.., before_last, last] => (self.before_last, self.last) = (*before_last, *last),
+            [last] => (self.before_last, self.last) = (self.last, *last),
+            [] => {}
+        }
+    }
+
+    /// Whether a quotation opens right here: what follows is shown, not meant.
+    pub(super) const fn in_quotation(&self) -> bool {
+        let opens = matches!(self.before_last, 0 | b' ' | b'\t' | b'\n' | b'(' | b'[' | b'{' | b'=' | b':' | b',');
+        matches!(self.last, b'"' | b'\'') && opens
     }
 
     const fn visible(&mut self) {
