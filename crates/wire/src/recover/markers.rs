@@ -38,7 +38,8 @@ pub(super) const fn is_special(byte: u8) -> bool {
 
 /// Whether text holds nothing that needs a closer look.
 pub(super) fn is_ordinary(wire: &str) -> bool {
-    !wire.bytes().any(is_special)
+    let bytes = wire.as_bytes();
+    memchr::memchr3(b'<', b'\\', b'[', bytes).is_none() && memchr::memchr3(b'>', b']', b'`', bytes).is_none()
 }
 
 /// The markers that begin with this byte.
@@ -65,6 +66,13 @@ mod tests {
             for marker in family.open {
                 assert!(is_special(marker.as_bytes()[0]), "{marker}");
             }
+        }
+    }
+
+    #[test]
+    fn text_is_ordinary_without_special_bytes() {
+        for byte in 0..128u8 {
+            assert_eq!(is_ordinary(&char::from(byte).to_string()), !is_special(byte), "{byte}");
         }
     }
 
