@@ -11,6 +11,7 @@ mod faults;
 mod guard;
 mod images;
 mod records;
+mod repair;
 mod rig;
 mod settings;
 mod streams;

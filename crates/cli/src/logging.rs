@@ -4,7 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use branchline_settings::schema::Level;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -13,6 +13,8 @@ use tracing_subscriber::{Layer, fmt};
 
 /// Days of log files that are kept.
 const KEEP: usize = 7;
+/// Lines that may wait for the disk; more are lost, requests do not wait.
+const WAITING_LINES: usize = 1024;
 
 /// The filter of `RUST_LOG`, where it is set and can be read.
 fn asked_for() -> Option<Targets> {
@@ -39,7 +41,9 @@ pub(crate) fn engine(folder: &Path, level: Level, to_stderr: bool) -> Option<Wor
         .filename_suffix("log")
         .max_log_files(KEEP)
         .build(folder);
-    let (writer, guard) = appender.ok().map(tracing_appender::non_blocking).unzip();
+    // The default holds room for 128,000 lines.
+    let beside = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES);
+    let (writer, guard) = appender.ok().map(|file| beside.finish(file)).unzip();
     let to_file = writer.map(|writer| fmt::layer().with_ansi(false).with_writer(writer).with_filter(file));
     let to_terminal = to_stderr.then(|| {
         let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;

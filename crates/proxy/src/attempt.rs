@@ -8,6 +8,7 @@ use branchline_wire::Protocol;
 use branchline_wire::codec::{encode_request, openai_chat, patch_request};
 use branchline_wire::edit::{self, Edit};
 use branchline_wire::hub::{Dropped, FailureKind};
+use branchline_wire::recover::{Recovery, Report};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
@@ -17,6 +18,7 @@ use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::inbound::Inbound;
 use crate::journal::Journal;
+use crate::learned::Habit;
 use crate::line::{Line, Manner};
 use crate::relay::{Learned, Relay};
 use crate::send::{Miss, Outbound, send};
@@ -107,7 +109,7 @@ impl Attempt<'_> {
     fn render(&self, edits: &[Edit]) -> (Bytes, Vec<Dropped>) {
         let mut dialect = self.backend.dialect().clone();
         dialect.schema_level = self.schema_level();
-        dialect.strict_turns |= self.engine.learned.strict_turns(&self.candidate.model);
+        dialect.strict_turns |= self.engine.learned.has(Habit::StrictTurns, &self.candidate.model);
         let extra = self.extra_body();
         let ask_usage = self.asks_for_usage();
         if self.same_protocol() && edits.is_empty() && extra.is_empty() && !ask_usage {
@@ -159,15 +161,27 @@ impl Attempt<'_> {
     async fn stricter_turns(&self, miss: &Miss) -> bool {
         let asked_for =
             self.protocol == Protocol::OpenaiChat && openai_chat::error::wants_strict_turns(&miss.fault.failure);
-        let model = &self.candidate.model;
-        if !asked_for || self.backend.dialect().strict_turns || !self.engine.learned.learn_strict_turns(model) {
+        if !asked_for || self.backend.dialect().strict_turns {
             return false;
         }
-        tracing::info!(%model, "the chat template gets strict turns from now on");
-        if let Err(error) = self.engine.store.set_fact(crate::learned::Learned::strict_key(model), "yes").await {
-            tracing::warn!(%error, "the need of strict turns could not be stored");
+        self.engine.learned.note(Habit::StrictTurns, &self.candidate.model, true, &self.engine.store).await
+    }
+
+    /// Models of the user's own may write calls and thoughts as text; a cloud's servers have the parsers that fit.
+    fn recovery(&self) -> Option<Recovery> {
+        if !self.candidate.local || self.manner == Manner::Raw {
+            return None;
         }
-        true
+        let recovery = Recovery::new(&self.inbound.request.tools);
+        let thinking_first = self.engine.learned.has(Habit::ThinkingFirst, &self.candidate.model);
+        Some(if thinking_first { recovery.thinking_first() } else { recovery })
+    }
+
+    async fn learn_habits(&self, report: &Report) {
+        let (learned, model, store) = (&self.engine.learned, &self.candidate.model, &self.engine.store);
+        if report.prefilled || report.unclosed {
+            learned.note(Habit::ThinkingFirst, model, report.prefilled, store).await;
+        }
     }
 
     /// OpenAI servers tell the usage of a stream only when asked; the log wants it even if the client does not.
@@ -207,12 +221,18 @@ impl Attempt<'_> {
             manner: self.manner,
             keep_text: self.candidate.role == branchline_routing::Role::Vision,
             hide_usage: self.asks_for_usage() && self.same_protocol(),
+            recovery: self.recovery(),
+            tools: &self.inbound.request.tools,
         };
         if self.inbound.request.stream { relay.stream(response).await } else { relay.whole(response).await }
     }
 
     async fn learned(&self, learned: Learned, journal: &mut Journal) -> Tried {
         journal.usage(&learned.usage);
+        if !learned.report.is_empty() {
+            journal.record.repairs.push(learned.report.to_string());
+            self.learn_habits(&learned.report).await;
+        }
         self.calibrate(&learned).await;
         let asked = &self.candidate.model.model;
         if self.candidate.local && !learned.model.is_empty() && !same_model(&learned.model, asked) {

@@ -10,8 +10,6 @@ use crate::store::Store;
 
 /// Prefix of the stored calibration facts.
 const RATIO: &str = "token_ratio/";
-/// Prefix of the stored facts about models whose chat template wants strict turns.
-const STRICT: &str = "strict_turns/";
 /// Prompts shorter than this say little: the chat template weighs more than the text.
 const LEAST_TOKENS: u64 = 200;
 /// Weight of the newest answer.
@@ -21,12 +19,34 @@ const WORTH: f32 = 0.005;
 /// Schemas cannot be made simpler than this.
 const SIMPLEST: u8 = 3;
 
+/// Something a model or its chat template always does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Habit {
+    /// The template wants user and assistant in turns.
+    StrictTurns,
+    /// Answers begin with thoughts whose opening mark stands in the prompt.
+    ThinkingFirst,
+}
+
+impl Habit {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::StrictTurns => "strict_turns/",
+            Self::ThinkingFirst => "thinking_first/",
+        }
+    }
+
+    fn key(self, model: &ModelRef) -> String {
+        format!("{}{model}", self.prefix())
+    }
+}
+
 /// Facts learned from answers, kept in memory and in the store.
 #[derive(Debug, Default)]
 pub(crate) struct Learned {
     calibration: ArcSwap<Calibration>,
     levels: Mutex<BTreeMap<String, u8>>,
-    strict: Mutex<BTreeSet<String>>,
+    habits: Mutex<BTreeSet<String>>,
 }
 
 impl Learned {
@@ -41,27 +61,36 @@ impl Learned {
             }
             Err(error) => tracing::warn!(%error, "learned facts cannot be read"),
         }
-        if let Ok(facts) = store.facts(STRICT).await {
-            let models = facts.into_keys().filter_map(|key| key.strip_prefix(STRICT).map(Into::into));
-            *self.strict.lock().unwrap_or_else(PoisonError::into_inner) = models.collect();
+        for habit in [Habit::StrictTurns, Habit::ThinkingFirst] {
+            if let Ok(facts) = store.facts(habit.prefix()).await {
+                self.habits.lock().unwrap_or_else(PoisonError::into_inner).extend(facts.into_keys());
+            }
         }
         if let Ok(levels) = store.schema_levels().await {
             *self.levels.lock().unwrap_or_else(PoisonError::into_inner) = levels;
         }
     }
 
-    /// Whether a model's chat template wants user and assistant in turns.
-    pub(crate) fn strict_turns(&self, model: &ModelRef) -> bool {
-        self.strict.lock().unwrap_or_else(PoisonError::into_inner).contains(&model.to_string())
+    /// Whether a model is known to have a habit.
+    pub(crate) fn has(&self, habit: Habit, model: &ModelRef) -> bool {
+        self.habits.lock().unwrap_or_else(PoisonError::into_inner).contains(&habit.key(model))
     }
 
-    /// Remembers that it does; gives whether that is news.
-    pub(crate) fn learn_strict_turns(&self, model: &ModelRef) -> bool {
-        self.strict.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_string())
-    }
-
-    pub(crate) fn strict_key(model: &ModelRef) -> String {
-        format!("{STRICT}{model}")
+    /// Remembers a habit, or that it was none; gives whether that is news.
+    pub(crate) async fn note(&self, habit: Habit, model: &ModelRef, has: bool, store: &Store) -> bool {
+        let key = habit.key(model);
+        let news = {
+            let mut habits = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
+            if has { habits.insert(key.clone()) } else { habits.remove(&key) }
+        };
+        if news {
+            tracing::info!(%model, ?habit, has, "learned about a model");
+            let kept = if has { store.set_fact(key, "yes").await } else { store.forget_fact(key).await };
+            if let Err(error) = kept {
+                tracing::warn!(%error, "what was learned could not be stored");
+            }
+        }
+        news
     }
 
     pub(crate) fn calibration(&self) -> Arc<Calibration> {
@@ -136,6 +165,19 @@ mod tests {
         assert_eq!(learned.schema_level(&model, 1), 2);
         assert_eq!(learned.simpler_schemas(&model, 2), Some(3));
         assert_eq!(learned.simpler_schemas(&model, 3), None);
+    }
+
+    #[tokio::test]
+    async fn a_habit_is_news_once_and_can_be_taken_back() {
+        let store = Store::open_in_memory().unwrap();
+        let (learned, model) = (Learned::default(), ModelRef::new("a", "b"));
+        assert!(learned.note(Habit::ThinkingFirst, &model, true, &store).await);
+        assert!(!learned.note(Habit::ThinkingFirst, &model, true, &store).await);
+        let after_restart = Learned::default();
+        after_restart.recall(&store).await;
+        assert!(after_restart.has(Habit::ThinkingFirst, &model) && !after_restart.has(Habit::StrictTurns, &model));
+        assert!(learned.note(Habit::ThinkingFirst, &model, false, &store).await);
+        assert!(!learned.has(Habit::ThinkingFirst, &model));
     }
 
     #[tokio::test]

@@ -177,9 +177,12 @@ impl Trip<'_> {
         backend.map_or(Protocol::OpenaiChat, |backend| self.call.world.protocol(backend))
     }
 
+    /// The backend's own bytes, where nothing has to be translated or repaired: the answer of a model of the user's own
+    /// to a request with tools may hold calls written as text.
     fn manner(&self, line: &Line, candidate: &Candidate) -> Manner {
         let same = self.protocol(candidate) == self.call.protocol;
-        if same && line.may_be_raw() { Manner::Raw } else { Manner::Encoded }
+        let to_repair = candidate.local && self.inbound.turn.client_tools;
+        if same && line.may_be_raw() && !to_repair { Manner::Raw } else { Manner::Encoded }
     }
 
     async fn ask(

@@ -56,6 +56,8 @@ pub struct Record {
     pub dropped: Vec<DroppedRecord>,
     /// Changes made to the request on its way, in words.
     pub edits: Vec<String>,
+    /// What was repaired in the answer, in words.
+    pub repairs: Vec<String>,
     pub images: ImageCounts,
     pub error: Option<ErrorRecord>,
     /// Size of the client's request body.

@@ -171,7 +171,7 @@ fn a_prompt_over_the_real_window_goes_where_it_fits() {
 fn what_a_model_really_counts_decides_whether_a_prompt_fits() {
     let near = case(EASY).with(|c| c.turn.structure.prompt_tokens = 55_000);
     assert_eq!(near.models()[0], "lmstudio:coder");
-    let counted = near.with(|c| drop(c.calibration.0.insert(local(), 1.2)));
+    let counted = near.with(|c| c.calibration.0.extend([(local(), 1.2)]));
     assert_eq!(counted.models(), ["anthropic:claude"]);
 }
 

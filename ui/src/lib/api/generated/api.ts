@@ -811,7 +811,11 @@ dropped: Array<DroppedRecord>,
 /**
  * Changes made to the request on its way, in words.
  */
-edits: Array<string>, images: ImageCounts, error: ErrorRecord | null, 
+edits: Array<string>, 
+/**
+ * What was repaired in the answer, in words.
+ */
+repairs: Array<string>, images: ImageCounts, error: ErrorRecord | null, 
 /**
  * Size of the client's request body.
  */

@@ -1,0 +1,145 @@
+//! The reading side of a streamed answer: pieces to frames to events, and what is learned on the way.
+
+use branchline_wire::Protocol;
+use branchline_wire::codec::StreamDecoder;
+use branchline_wire::hub::{Delta, Event, Failure, FailureKind, Usage};
+use branchline_wire::recover::Recovery;
+use branchline_wire::sse;
+use branchline_wire::text::Text;
+
+use super::framer::Framer;
+use super::{KEPT_TEXT, Learned};
+use crate::line::{Line, Manner};
+
+/// The reading side of a streamed answer.
+pub(super) struct Stream {
+    parser: sse::Parser,
+    decoder: StreamDecoder,
+    pub(super) framer: Framer,
+    /// The answer has really begun: something other than a greeting came.
+    pub(super) begun: bool,
+    start: Option<(Text<'static>, Text<'static>, Usage)>,
+    pub(super) failure: Option<Failure>,
+    /// The answer came without its beginning (CLIProxyAPI #3697): its bytes cannot be passed on.
+    headless: bool,
+    /// `[DONE]` came.
+    pub(super) done: bool,
+    keep_text: bool,
+    recovery: Option<Recovery>,
+    pub(super) learned: Learned,
+}
+
+impl Stream {
+    /// What is said of this piece has to be in our own words.
+    pub(super) const fn is_ours(&self) -> bool {
+        self.headless || self.failure.is_some()
+    }
+
+    pub(super) fn new(protocol: Protocol, keep_text: bool, recovery: Option<Recovery>) -> Self {
+        Self {
+            parser: sse::Parser::default(),
+            decoder: StreamDecoder::new(protocol),
+            framer: Framer::default(),
+            begun: false,
+            start: None,
+            failure: None,
+            headless: false,
+            done: false,
+            keep_text,
+            recovery,
+            learned: Learned::default(),
+        }
+    }
+
+    pub(super) fn read(&mut self, piece: &[u8], manner: Manner, line: &mut Line) {
+        let Self { parser, decoder, begun, start, failure, headless, done, keep_text, learned, recovery, .. } = self;
+        let mut hearer = Hearer { begun, start, failure, headless, keep_text: *keep_text, learned, manner, line };
+        let read = parser.push(piece, |name, data| {
+            *done |= data == "[DONE]";
+            decoder.frame(name, data, &mut |event| hearer.recovered(recovery, event));
+        });
+        if let Err(error) = read {
+            failure.get_or_insert(Failure::new(FailureKind::Api, error.to_string()));
+        }
+    }
+
+    pub(super) fn finish(&mut self, manner: Manner, line: &mut Line) {
+        let Self { parser, decoder, begun, start, failure, headless, done, keep_text, learned, recovery, .. } = self;
+        let mut hearer = Hearer { begun, start, failure, headless, keep_text: *keep_text, learned, manner, line };
+        parser.finish(|name, data| {
+            *done |= data == "[DONE]";
+            decoder.frame(name, data, &mut |event| hearer.recovered(recovery, event));
+        });
+        decoder.finish(&mut |event| hearer.recovered(recovery, event));
+        if let Some(recovery) = recovery {
+            recovery.finish(&mut |event| hearer.hear(event));
+            learned.report = recovery.report();
+        }
+    }
+}
+
+/// Takes the events of a stream in.
+struct Hearer<'h> {
+    begun: &'h mut bool,
+    start: &'h mut Option<(Text<'static>, Text<'static>, Usage)>,
+    failure: &'h mut Option<Failure>,
+    headless: &'h mut bool,
+    keep_text: bool,
+    learned: &'h mut Learned,
+    manner: Manner,
+    line: &'h mut Line,
+}
+
+impl Hearer<'_> {
+    /// Calls and thoughts written as text are made real first.
+    fn recovered(&mut self, recovery: &mut Option<Recovery>, event: Event<'_>) {
+        match recovery {
+            Some(recovery) => recovery.event(event, &mut |event| self.hear(event)),
+            None => self.hear(event),
+        }
+    }
+
+    fn hear(&mut self, event: Event<'_>) {
+        if self.failure.is_some() {
+            return;
+        }
+        match event {
+            Event::Ping => {}
+            Event::Error(failure) => *self.failure = Some(failure),
+            Event::Start { id, model, usage } => {
+                self.learned.usage.update(usage);
+                self.learned.model = model.decode().into_owned();
+                *self.start = Some((id.into_owned(), model.into_owned(), usage));
+            }
+            Event::Stop { reason, stop_sequence, usage } => {
+                self.learned.usage.update(usage);
+                self.say(&Event::Stop { reason, stop_sequence, usage: self.learned.usage });
+            }
+            other => {
+                if let Event::Delta(Delta::Text(text)) = &other
+                    && self.keep_text
+                    && self.learned.text.len() < KEPT_TEXT
+                {
+                    self.learned.text.push_str(&text.decode());
+                }
+                self.say(&other);
+            }
+        }
+    }
+
+    fn say(&mut self, event: &Event<'_>) {
+        *self.headless |= !*self.begun && self.start.is_none();
+        *self.begun = true;
+        if let Some((id, model, usage)) = self.start.take() {
+            self.tell(&Event::Start { id, model, usage });
+        }
+        self.tell(event);
+    }
+
+    fn tell(&mut self, event: &Event<'_>) {
+        match self.manner {
+            Manner::Raw => self.line.shadow(event),
+            Manner::Encoded => self.line.event(event),
+        }
+    }
+}
