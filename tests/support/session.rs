@@ -46,7 +46,7 @@ impl Session {
         let reminder =
             "<system-reminder>\nDesign, architecture and security notes of this project: none.\n</system-reminder>";
         self.user(vec![json!({"type": "text", "text": reminder}), json!({"type": "text", "text": text})]);
-        self.system("Environment: Linux. Working folder: /work/demo. More tools can be fetched when they are needed.");
+        self.system("Environment: Linux. Working folder: /srv/demo. More tools can be fetched when they are needed.");
     }
 
     /// The human says something with a picture.

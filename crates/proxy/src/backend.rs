@@ -26,12 +26,22 @@ pub struct Backend {
     key: OnceCell<Option<Secret>>,
     client: OnceLock<Result<reqwest::Client, String>>,
     slots: Option<Arc<Semaphore>>,
+    messages_url: OnceLock<Option<reqwest::Url>>,
+    chat_url: OnceLock<Option<reqwest::Url>>,
 }
 
 impl Backend {
     pub(crate) fn new(resolved: ResolvedBackend, keys: Arc<KeyStore>) -> Self {
         let slots = resolved.concurrency.map(|most| Arc::new(Semaphore::new(most.max(1) as usize)));
-        Self { resolved, keys, key: OnceCell::new(), client: OnceLock::new(), slots }
+        Self {
+            resolved,
+            keys,
+            key: OnceCell::new(),
+            client: OnceLock::new(),
+            slots,
+            messages_url: OnceLock::new(),
+            chat_url: OnceLock::new(),
+        }
     }
 
     /// A place among the requests this backend bears at the same time; first come, first served.
@@ -99,13 +109,29 @@ impl Backend {
         if self.resolved.base_url.is_loopback() { plain.no_proxy().build() } else { plain.build() }
     }
 
-    /// Where a request of this protocol goes.
-    #[must_use]
-    pub fn url(&self, protocol: Protocol) -> String {
-        match protocol {
-            Protocol::Anthropic => self.resolved.base_url.anthropic("/messages"),
-            Protocol::OpenaiChat => self.resolved.base_url.openai("/chat/completions"),
-        }
+    /// Where a request of this protocol goes. Parsed once.
+    ///
+    /// # Errors
+    /// When the base URL cannot be called.
+    pub(crate) fn url(&self, protocol: Protocol) -> Result<reqwest::Url, Fault> {
+        let place = match protocol {
+            Protocol::Anthropic => &self.messages_url,
+            Protocol::OpenaiChat => &self.chat_url,
+        };
+        let parsed = place.get_or_init(|| {
+            let text = match protocol {
+                Protocol::Anthropic => self.resolved.base_url.anthropic("/messages"),
+                Protocol::OpenaiChat => self.resolved.base_url.openai("/chat/completions"),
+            };
+            text.parse().ok()
+        });
+        parsed.clone().ok_or_else(|| {
+            let message =
+                format!("the address of {} cannot be called: {}", self.name(), self.resolved.base_url.as_str());
+            Fault::new(FailureKind::Api, "bad_address", message)
+                .hint(format!("set base_url in [backends.{}]", self.name()))
+                .no_retry()
+        })
     }
 
     /// What this backend cannot take.

@@ -4,6 +4,7 @@ use branchline_settings::schema::Bodies;
 use serde_json::Value;
 
 use crate::call::Call;
+use crate::send::as_text;
 
 /// Members whose text says what something is and not what somebody wrote.
 const PLAIN: [&str; 15] = [
@@ -33,11 +34,10 @@ pub(crate) fn are_kept(call: &Call) -> bool {
 
 /// What is kept of a body.
 pub(crate) fn to_keep(how: Bodies, body: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(body);
     match how {
         Bodies::Off => None,
-        Bodies::Redacted => Some(redacted(&text)),
-        Bodies::Full => Some(text.into_owned()),
+        Bodies::Redacted => Some(redacted(&as_text(body))),
+        Bodies::Full => Some(as_text(body).into_owned()),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::events::LiveEvent;
 use crate::inbound::Inbound;
 use crate::plan::Descriptions;
 use crate::record::ImageCounts;
-use crate::send::{Outbound, send, whole};
+use crate::send::{Outbound, as_text, send, whole};
 use crate::store::{ImageKey, ImageRow};
 use crate::thumbnail;
 
@@ -244,7 +244,7 @@ async fn ask(call: &Call, backend: &Backend, model: &str, picture: &Picture) -> 
     let outbound = Outbound { protocol, headers, body: body.into(), query: None };
     let answer = send(backend, &outbound).await.map_err(|miss| miss.fault.to_string())?;
     let body = whole(backend, answer).await.map_err(|miss| miss.fault.to_string())?;
-    let body = String::from_utf8_lossy(&body);
+    let body = as_text(&body);
     let response = decode_response(protocol, &body).map_err(|failure| failure.message)?;
     let text = plain_text(&Content::Blocks(response.content)).trim().to_owned();
     if text.is_empty() { Err(format!("{model} gave no description")) } else { Ok(text) }

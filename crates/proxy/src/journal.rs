@@ -140,7 +140,8 @@ impl Drop for Journal {
     fn drop(&mut self) {
         self.record.duration_ms = millis(self.started);
         let record = std::mem::take(&mut self.record);
-        tracing::info!(
+        // Every request has its record; the file is for what goes on around them.
+        tracing::debug!(
             id = record.id,
             protocol = record.protocol_in,
             model = record.requested_model,

@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::journal::Journal;
 use crate::line::{Line, Manner};
 use crate::record::Outcome;
-use crate::send::{Miss, next_piece, whole};
+use crate::send::{Miss, as_text, next_piece, whole};
 
 mod framer;
 mod say;
@@ -63,7 +63,7 @@ impl Relay<'_> {
     /// Relays a whole answer.
     pub(crate) async fn whole(&mut self, response: reqwest::Response) -> Result<Learned, Miss> {
         let body = whole(self.backend, response).await?;
-        let text = String::from_utf8_lossy(&body);
+        let text = as_text(&body);
         let mut answer = decode_response(self.protocol, &text).map_err(wrong_answer)?;
         let learned = self.learn(&mut answer);
         let sent = match self.manner {
@@ -157,7 +157,7 @@ impl Relay<'_> {
     async fn whole_as_stream(&mut self, response: reqwest::Response) -> Result<Learned, Miss> {
         let reading = whole(self.backend, response);
         let body = self.line.wait(Manner::Encoded, self.model, reading).await?;
-        let text = String::from_utf8_lossy(&body);
+        let text = as_text(&body);
         let mut answer = decode_response(self.protocol, &text).map_err(wrong_answer)?;
         let learned = self.learn(&mut answer);
         self.journal.first_token();

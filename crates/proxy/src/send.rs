@@ -1,5 +1,6 @@
 //! Calling a backend: one try, with its time limits, and what its failure means.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use branchline_wire::Protocol;
@@ -61,12 +62,11 @@ impl Miss {
 /// Sends and waits for the head of the answer.
 pub(crate) async fn send(backend: &Backend, outbound: &Outbound) -> Result<reqwest::Response, Miss> {
     let client = backend.client().map_err(Miss::of)?;
-    let mut url = backend.url(outbound.protocol);
-    if let Some(query) = &outbound.query {
-        url.push('?');
-        url.push_str(query);
+    let mut url = backend.url(outbound.protocol).map_err(Miss::of)?;
+    if outbound.query.is_some() {
+        url.set_query(outbound.query.as_deref());
     }
-    let request = client.post(&url).headers(outbound.headers.clone()).body(outbound.body.clone());
+    let request = client.post(url).headers(outbound.headers.clone()).body(outbound.body.clone());
     let limit = backend.resolved.timeouts.first_byte;
     let answered = tokio::time::timeout(limit, request.send()).await.map_err(|_| silent(backend, limit))?;
     let response = answered.map_err(|error| unreachable(backend, &error))?;
@@ -90,6 +90,11 @@ pub(crate) async fn whole(backend: &Backend, mut response: reqwest::Response) ->
         body.extend_from_slice(&piece);
     }
     Ok(body.into())
+}
+
+/// Bytes as text; what is no UTF-8 becomes U+FFFD. The check alone is several times as fast as the replacement.
+pub(crate) fn as_text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 fn silent(backend: &Backend, limit: Duration) -> Miss {
@@ -127,7 +132,7 @@ async fn refused(backend: &Backend, protocol: Protocol, mut response: reqwest::R
             break;
         }
     }
-    let failure = decode_failure(protocol, status.as_u16(), &String::from_utf8_lossy(&body));
+    let failure = decode_failure(protocol, status.as_u16(), &as_text(&body));
     let mut fault = Fault::upstream(named(backend, failure));
     fault.retry_after = retry_after(&headers);
     fault.hint = hint_for(backend, &fault.failure);

@@ -13,8 +13,10 @@ use axum::serve::ListenerExt;
 use branchline_wire::Protocol;
 use branchline_wire::codec::encode_failure;
 use branchline_wire::hub::FailureKind;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 
 use crate::call::{Call, new_id};
@@ -217,15 +219,41 @@ fn forget_our_token(engine: &Engine, headers: &mut HeaderMap) {
 /// Reads a body up to the limit of the settings.
 pub(crate) async fn read_body(engine: &Engine, body: Body) -> Result<Bytes, Fault> {
     let mib = engine.world().settings.server.body_limit_mib as usize;
-    axum::body::to_bytes(body, mib * 1024 * 1024).await.map_err(|error| {
-        let too_large =
-            std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
-        if too_large {
+    gather(body, mib * 1024 * 1024).await.map_err(|unread| match unread {
+        Unread::TooLarge => {
             Fault::new(FailureKind::TooLarge, "too_large", format!("the body is larger than {mib} MiB"))
                 .hint("raise server.body_limit_mib")
                 .no_retry()
-        } else {
+        }
+        Unread::Broken => {
             Fault::new(FailureKind::InvalidRequest, "bad_request", "the body could not be read to its end")
         }
     })
+}
+
+/// Why a body was not read.
+enum Unread {
+    TooLarge,
+    Broken,
+}
+
+/// The whole body in one piece. Its announced length is asked for at once, so that nothing is copied twice.
+async fn gather(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
+        return Err(Unread::TooLarge);
+    }
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+        if whole.is_empty() && piece.len() >= announced && body.is_end_stream() {
+            return if piece.len() > limit { Err(Unread::TooLarge) } else { Ok(piece) };
+        }
+        if whole.len() + piece.len() > limit {
+            return Err(Unread::TooLarge);
+        }
+        whole.reserve(announced.saturating_sub(whole.len()).max(piece.len()));
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
 }

@@ -329,27 +329,44 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Offset of the next quote, backslash or control character at or behind `at`, eight bytes at a time.
+/// Offset of the next quote, backslash or control character at or behind `at`. Long runs of plain text go by in blocks
+/// the compiler turns into vector instructions; the last block is looked at word by word.
 fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    while let Some(block) = bytes.get(at..at + BLOCK) {
+        if block.iter().fold(0, |found, byte| found | u8::from(ends_run(*byte))) != 0 {
+            break;
+        }
+        at += BLOCK;
+    }
     while let Some(chunk) = bytes.get(at..at + 8) {
         let mut word = [0u8; 8];
         word.copy_from_slice(chunk);
-        let word = u64::from_le_bytes(word);
-        let quote = word ^ (ONES * 0x22);
-        let slash = word ^ (ONES * 0x5c);
-        let found = ((quote.wrapping_sub(ONES) & !quote)
-            | (slash.wrapping_sub(ONES) & !slash)
-            | (word.wrapping_sub(ONES * 0x20) & !word))
-            & HIGHS;
+        let found = specials(u64::from_le_bytes(word));
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
         at += 8;
     }
-    let special = |b: &u8| matches!(b, b'"' | b'\\' | 0..=0x1f);
-    at + bytes[at..].iter().position(special).unwrap_or(bytes.len() - at)
+    at + bytes[at..].iter().position(|byte| ends_run(*byte)).unwrap_or(bytes.len() - at)
+}
+
+/// Two vectors of the smallest kind every 64-bit machine has.
+const BLOCK: usize = 32;
+
+const fn ends_run(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+}
+
+/// The high bit of each byte of `word` that ends a run; bits above the lowest one set may be wrong.
+const fn specials(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let quote = word ^ (ONES * 0x22);
+    let slash = word ^ (ONES * 0x5c);
+    ((quote.wrapping_sub(ONES) & !quote)
+        | (slash.wrapping_sub(ONES) & !slash)
+        | (word.wrapping_sub(ONES * 0x20) & !word))
+        & HIGHS
 }
 
 fn escape_length(bytes: &[u8]) -> Option<usize> {

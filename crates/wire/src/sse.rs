@@ -193,7 +193,8 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn lossy(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    // The check alone is several times as fast as the replacement.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), std::borrow::Cow::Borrowed)
 }
 
 #[cfg(test)]

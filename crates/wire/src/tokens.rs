@@ -99,7 +99,7 @@ impl Classes {
 
     /// Texts longer than this are sampled: every [`Self::STRIDE`]th block stands for its neighbours. The error of a
     /// sample is far below that of the weights, and most of a long request is not read at all.
-    const LONG: usize = 8 * 1024;
+    const LONG: usize = 2 * 1024;
     const STRIDE: usize = 4;
 
     fn count(bytes: &[u8]) -> Self {
