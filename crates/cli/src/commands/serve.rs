@@ -73,9 +73,20 @@ fn greet(house: &House, context: &Context, flags: &str, demo: bool) {
     if demo {
         tell!("  {WARN}demonstration: all models are simulated, no answer comes from a real one{WARN:#}");
     }
-    tell!("  Claude Code    branchline{flags} claude");
-    tell!("  other clients  eval \"$(branchline{flags} env)\", or the base URL {address} with the token it shows");
+    let program = as_typed();
+    tell!("  Claude Code    {program}{flags} claude");
+    tell!("  other clients  eval \"$({program}{flags} env)\", or the base URL {address} with the token it shows");
     tell!("  {DIM}log            {}{DIM:#}", context.paths.log_dir().display());
+}
+
+/// This program as it can be typed: by its name where a shell finds it, else with its path.
+fn as_typed() -> String {
+    let Ok(own) = std::env::current_exe().and_then(std::fs::canonicalize) else { return "branchline".into() };
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&search).filter_map(|folder| {
+        std::fs::canonicalize(folder.join(format!("branchline{}", std::env::consts::EXE_SUFFIX))).ok()
+    });
+    if found.next().is_some_and(|first| first == own) { "branchline".into() } else { format!("'{}'", own.display()) }
 }
 
 /// Shows what happens until `end`. Only where somebody looks: the log has it all.
