@@ -67,7 +67,10 @@ impl Backend {
             match found {
                 Ok(Ok(key)) => key.map(|key| key.secret),
                 Ok(Err(error)) => {
-                    tracing::warn!(backend = self.name(), %error, "the key cannot be read");
+                    // Most local servers want no key; a machine without a keyring needs no warning for each of them.
+                    if matches!(self.resolved.auth, Auth::Key { required: true, .. }) {
+                        tracing::warn!(backend = self.name(), %error, "the key cannot be read");
+                    }
                     None
                 }
                 Err(_) => None,
