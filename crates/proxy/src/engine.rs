@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use branchline_routing::Mode;
 use branchline_settings::{KeyStore, Paths, Settings, Tokens};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -125,6 +126,17 @@ impl Engine {
         let _ = self.address.set(address);
     }
 
+    /// Says which settings are read but not acted on, so that nobody relies on them.
+    pub(crate) fn warn_of_idle_settings(&self) {
+        let world = self.world();
+        if !world.settings.rules.is_empty() {
+            tracing::warn!(rules = world.settings.rules.len(), "rules are not acted on yet");
+        }
+        if world.policy.mode == Mode::Dispatcher {
+            tracing::warn!("mode \"dispatcher\" is not acted on yet: the score decides alone");
+        }
+    }
+
     /// Puts new settings in force. Requests that run keep the old ones.
     pub fn apply(&self, settings: Settings) {
         let settings = Arc::new(settings);
@@ -135,6 +147,7 @@ impl Engine {
             let down = old.down.iter().filter(|(name, _)| known(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
             World::new(settings, backends.clone(), found, down)
         });
+        self.warn_of_idle_settings();
         self.events.tell(LiveEvent::SettingsChanged { problems: Vec::new() });
     }
 

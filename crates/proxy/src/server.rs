@@ -67,6 +67,7 @@ impl ListenError {
 /// # Errors
 /// A bad address, one other machines can reach without leave, a taken port.
 pub async fn listen(engine: &Engine) -> Result<TcpListener, ListenError> {
+    engine.warn_of_idle_settings();
     engine.learned.recall(&engine.store).await;
     let world = engine.world();
     let server = &world.settings.server;
