@@ -1,5 +1,6 @@
 // Names and states of backends.
 
+import { t } from '$lib/i18n';
 import type { BackendInfo, Flavour, KeyInfo, PresetView } from '$lib/api/generated/api';
 
 /** How a backend is, in one word. */
@@ -13,16 +14,16 @@ export function backendState(backend: BackendInfo, key?: KeyInfo): BackendState 
   return backend.up ? 'up' : 'down';
 }
 
-const FLAVOURS: Record<Flavour, string> = {
+const FLAVOURS: Record<Exclude<Flavour, 'openai_compatible'>, string> = {
   lm_studio: 'LM Studio',
   llama_cpp: 'llama.cpp',
   ollama: 'Ollama',
   vllm: 'vLLM',
   anthropic: 'Anthropic',
-  openai_compatible: 'OpenAI-compatible server',
 };
 
-export const flavourName = (flavour: Flavour): string => FLAVOURS[flavour];
+export const flavourName = (flavour: Flavour): string =>
+  flavour === 'openai_compatible' ? t().backends.adding.compatible : FLAVOURS[flavour];
 
 /** What it is, with its version where it tells. */
 export function kindOf(backend: BackendInfo): string {

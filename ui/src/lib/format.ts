@@ -69,6 +69,8 @@ export function dollars(value: number | null | undefined): string {
   return number(value, {
     style: 'currency',
     currency: 'USD',
+    // "$" everywhere: no other dollars are meant.
+    currencyDisplay: 'narrowSymbol',
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });

@@ -4,6 +4,7 @@
 // referrer sees it, and is gone from the address before anything else runs. The token lives in sessionStorage and not in a
 // cookie: browsers send the cookies of 127.0.0.1 to every port, so any other local server would be handed it.
 
+import { t } from '$lib/i18n';
 import type { LiveEvent } from '$lib/api/generated/api';
 import { SseReader } from './sse';
 import { CallError, type Host, type Link } from './types';
@@ -71,14 +72,14 @@ async function post(path: string, body: unknown, bearer: string | null, request:
   try {
     return await request(path, { method: 'POST', headers, body: JSON.stringify(body) });
   } catch {
-    throw new CallError('unreachable', 'Branchline does not answer', 'start it again with: branchline serve');
+    throw new CallError('unreachable', t().common.link.unreachable, t().common.link.again);
   }
 }
 
 async function answerOf(response: Response): Promise<unknown> {
   const body: unknown = await response.json().catch(() => null);
   if (response.ok) return body;
-  if (response.status === 401) throw new CallError('signed_out', 'this window is not signed in', null);
+  if (response.status === 401) throw new CallError('signed_out', t().common.link.signedOut, null);
   // The guard speaks the protocol of the clients: { error: { message } }.
   const inner = (body as { error?: { message?: string } } | null)?.error?.message;
   throw CallError.from(inner === undefined ? body : new CallError('refused', inner));

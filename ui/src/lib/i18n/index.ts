@@ -1,5 +1,5 @@
 // All words of the window. English is complete and says what there is; another language is the same shape (`Catalogue`)
-// in a folder beside `en`, named in `others` below. Loaded only when it is chosen.
+// in a folder beside `en`, named in `languages.ts` and in `choice.svelte.ts`. Loaded only when it is spoken.
 
 import { words } from './words.svelte';
 import type { Catalogue } from './en';

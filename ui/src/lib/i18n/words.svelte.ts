@@ -6,9 +6,9 @@ class Words {
   catalogue = $state.raw<Catalogue>(en);
   locale = $state('en');
 
-  use(locale: string, catalogue: Catalogue) {
+  use(tag: string, locale: string, catalogue: Catalogue) {
     [this.locale, this.catalogue] = [locale, catalogue];
-    document.documentElement.lang = locale;
+    document.documentElement.lang = tag;
   }
 }
 

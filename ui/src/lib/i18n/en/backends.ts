@@ -1,3 +1,7 @@
+import { amounts } from '../amounts';
+
+const amount = amounts('en');
+
 export const backends = {
   title: 'Backends & keys',
   about: 'The servers that run models, and their keys',
@@ -11,7 +15,7 @@ export const backends = {
     unasked: 'Not asked yet',
     noKey: 'Key missing',
     resting: 'Resting',
-    models: (count: number) => (count === 1 ? '1 model' : `${count} models`),
+    models: (count: number) => amount(count, { one: '# model', other: '# models' }),
     latency: 'Answer time',
     details: (name: string) => `Details of ${name}`,
   },
@@ -27,7 +31,7 @@ export const backends = {
     restingWhy: (failures: number, until: string) => `It failed ${failures} times in a row and is left alone until ${until}`,
     test: 'Test connection',
     testOk: (models: number, ms: string) =>
-      models === 1 ? `It answers: 1 model, ${ms}.` : `It answers: ${models} models, ${ms}.`,
+      `It answers: ${amount(models, { one: '# model', other: '# models' })}, ${ms}.`,
     off: 'Switch off',
     on: 'Switch on',
     remove: 'Remove',
@@ -75,6 +79,7 @@ export const backends = {
     local: 'Your machines',
     cloud: 'Cloud',
     custom: 'Any other',
+    compatible: 'OpenAI-compatible server',
     name: 'Name',
     nameHint: 'Models are called by it: name:model',
     nameTaken: 'There is a backend of this name already',
@@ -86,6 +91,6 @@ export const backends = {
     test: 'Test connection',
     add: 'Add',
     ok: (name: string, models: number) =>
-      models === 1 ? `${name} answers with 1 model.` : `${name} answers with ${models} models.`,
+      `${name} answers with ${amount(models, { one: '# model', other: '# models' })}.`,
   },
 };

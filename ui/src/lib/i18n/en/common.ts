@@ -27,6 +27,9 @@ export const common = {
   },
   link: {
     lost: 'The connection to Branchline is lost. Trying again…',
+    unreachable: 'Branchline does not answer',
+    again: 'Start it again with: branchline serve',
+    signedOut: 'This window is not signed in',
   },
   roles: {
     coder: 'Coder',

@@ -1,3 +1,7 @@
+import { amounts } from '../amounts';
+
+const amount = amounts('en');
+
 export const images = {
   title: 'Images',
   about: 'Descriptions written for models that cannot see',
@@ -5,12 +9,13 @@ export const images = {
   clear: 'Clear all',
   clearTitle: 'Forget all descriptions?',
   clearWhy: (count: number) =>
-    count === 1
-      ? 'One description is deleted. The image is described anew when it comes again.'
-      : `${count} descriptions are deleted, your own words among them. Images are described anew when they come again.`,
-  cleared: (count: number) => (count === 1 ? '1 description is forgotten' : `${count} descriptions are forgotten`),
+    amount(count, {
+      one: 'One description is deleted. The image is described anew when it comes again.',
+      other: '# descriptions are deleted, your own words among them. Images are described anew when they come again.',
+    }),
+  cleared: (count: number) => amount(count, { one: '# description is forgotten', other: '# descriptions are forgotten' }),
   totals: (images: number, saved: number) =>
-    `${images} ${images === 1 ? 'image' : 'images'} · ${saved} ${saved === 1 ? 'call' : 'calls'} saved`,
+    `${amount(images, { one: '# image', other: '# images' })} · ${amount(saved, { one: '# call', other: '# calls' })} saved`,
   empty: 'No image was described yet',
   emptyHint:
     'When an image goes to a model that cannot see, the vision model describes it once. The description is kept here and used again.',
@@ -18,7 +23,8 @@ export const images = {
   toModels: 'Choose a vision model',
   noMatch: 'No description with these words',
   more: 'Show more',
-  hits: (count: number) => (count === 0 ? 'not used again yet' : count === 1 ? 'used again once' : `used again ${count} times`),
+  hits: (count: number) =>
+    count === 0 ? 'not used again yet' : amount(count, { one: 'used again once', other: 'used again # times' }),
   edited: 'Edited',
   dialog: {
     title: 'Image',

@@ -1,13 +1,18 @@
+import { amounts } from '../amounts';
+
+const amount = amounts('en');
+
 export const log = {
   title: 'Live log',
   about: 'Every request: where it went, and why',
   pause: 'Pause',
   resume: 'Resume',
-  paused: (count: number) => (count === 0 ? 'Paused' : count === 1 ? '1 new request' : `${count} new requests`),
+  paused: (count: number) =>
+    count === 0 ? 'Paused' : amount(count, { one: '# new request', other: '# new requests' }),
   export: 'Export',
   exported: {
-    saved: (count: number) => (count === 1 ? '1 request saved' : `${count} requests saved`),
-    copied: (count: number) => (count === 1 ? '1 request copied' : `${count} requests copied`),
+    saved: (count: number) => amount(count, { one: '# request saved', other: '# requests saved' }),
+    copied: (count: number) => amount(count, { one: '# request copied', other: '# requests copied' }),
   },
   lost: (count: string) => `${count} records were lost, because too many came at once.`,
   filter: {

@@ -1,8 +1,12 @@
+import { amounts } from '../amounts';
+
+const amount = amounts('en');
+
 export const overview = {
   title: 'Overview',
   about: 'How Branchline is, and what it did today',
   listening: (address: string) => `on ${address}`,
-  running: (count: number) => (count === 1 ? '1 request is running' : `${count} requests are running`),
+  running: (count: number) => amount(count, { one: '# request is running', other: '# requests are running' }),
   idle: 'No request is running',
   start: 'Start',
   stop: 'Stop',
@@ -33,7 +37,7 @@ export const overview = {
     cached: (cached: string) => `${cached} of what was read came from a cache`,
     saved: 'Saved',
     savedDetail: (spent: string) => `${spent} spent`,
-    unpriced: (count: number) => (count === 1 ? '1 request has no known price' : `${count} requests have no known price`),
+    unpriced: (count: number) => amount(count, { one: '# request has no known price', other: '# requests have no known price' }),
     budget: (percent: number) => `${percent} % of today's budget is used`,
     savedNone: 'Nothing with a price yet',
   },
@@ -50,14 +54,14 @@ export const overview = {
     up: 'Up',
     down: 'Down',
     unknown: 'Not asked yet',
-    models: (count: number) => (count === 1 ? '1 model' : `${count} models`),
+    models: (count: number) => amount(count, { one: '# model', other: '# models' }),
     empty: 'No backend is set up',
     emptyHint: 'Start LM Studio, llama.cpp, Ollama or vLLM, or add a server.',
     add: 'Add a backend',
     resting: 'Resting',
     restingUntil: (time: string) => `Left alone after failures until ${time}`,
     waiting: (count: number) => `${count} waiting`,
-    latency: 'Latency of the last question what it is',
+    latency: 'How long it took to say how it is',
   },
   events: {
     title: 'Last events',

@@ -1,3 +1,7 @@
+import { amounts } from '../amounts';
+
+const amount = amounts('en');
+
 export const routing = {
   title: 'Routing',
   about: 'What stays on this machine, and what goes to the cloud',
@@ -22,7 +26,7 @@ export const routing = {
     about: 'A turn that scores this much or more goes to the cloud',
     label: 'Threshold',
     share: (share: string) => `${share} would go to the cloud`,
-    ofTurns: (count: number) => (count === 1 ? 'of the last turn' : `of the last ${count} turns`),
+    ofTurns: (count: number) => amount(count, { one: 'of the last turn', other: 'of the last # turns' }),
     cost: (sum: string) => `about ${sum} a day`,
     tokens: (count: string) => `about ${count} tokens a day`,
     now: (share: string) => `now ${share}`,
@@ -31,9 +35,9 @@ export const routing = {
     empty: 'No turn was scored yet',
     emptyHint: 'Connect an agent and work for a while. Then you see here what each threshold would have done.',
     notUsed: 'Not used in this mode.',
-    chart: (count: number) => `How often each score occurred in ${count} turns`,
+    chart: (count: number) => amount(count, { one: 'How often each score occurred in # turn', other: 'How often each score occurred in # turns' }),
     reset: 'Back to 50',
-    changed: (turns: number) => (turns === 1 ? '1 turn would go elsewhere' : `${turns} turns would go elsewhere`),
+    changed: (turns: number) => amount(turns, { one: '# turn would go elsewhere', other: '# turns would go elsewhere' }),
   },
   share: {
     on: 'Aim for a share of turns instead',

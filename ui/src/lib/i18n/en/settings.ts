@@ -1,6 +1,10 @@
+import { amounts } from '../amounts';
+
+const amount = amounts('en');
+
 export const settings = {
   title: 'Settings',
-  about: 'Port, notifications, what is kept',
+  about: 'Window, port, notifications, what is kept',
   saved: 'Saved',
   problems: {
     title: 'The settings file has mistakes',
@@ -10,6 +14,8 @@ export const settings = {
   },
   look: {
     title: 'Window',
+    language: 'Language',
+    languageHint: 'Also in the tray and in notifications.',
     theme: 'Theme',
     system: 'System',
     light: 'Light',
@@ -38,6 +44,7 @@ export const settings = {
     backend_offline: 'A backend stops answering',
     backend_back: 'A backend answers again',
     fallback: 'Another model stood in',
+    budget: 'The day’s budget is nearly used up, or met',
     server: 'Branchline could not start',
     hints: {
       fallback: 'At most once a minute and backend, with a count.',
@@ -89,7 +96,11 @@ export const settings = {
     system: 'Built for',
     licence: 'Licence',
     licences: 'Licences of others',
-    licencesAbout: (count: number) => `${count} packages by other people are part of Branchline.`,
+    licencesAbout: (count: number) =>
+      amount(count, {
+        one: '# package by other people is part of Branchline.',
+        other: '# packages by other people are part of Branchline.',
+      }),
     searchLicences: 'Search packages',
     guide: 'Guided setup',
   },

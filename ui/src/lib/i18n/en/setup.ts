@@ -1,3 +1,7 @@
+import { amounts } from '../amounts';
+
+const amount = amounts('en');
+
 export const setup = {
   title: 'Welcome to Branchline',
   leave: 'Leave setup',
@@ -13,7 +17,7 @@ export const setup = {
     none: 'No model server answers yet',
     noneHint: 'Start LM Studio, llama.cpp, Ollama or vLLM: it appears here by itself. Or add a server on another machine.',
     add: 'Add by address',
-    models: (count: number) => (count === 1 ? '1 model' : `${count} models`),
+    models: (count: number) => amount(count, { one: '# model', other: '# models' }),
     waiting: 'Looking on this machine…',
   },
   models: {
