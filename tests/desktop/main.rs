@@ -179,7 +179,7 @@ async fn a_port_that_is_taken_is_told_with_who_has_it_and_a_way_out() {
     write_settings(&session, port, &local(&sim));
     let mut app = App::start(&session, port);
     let told = session.notification("could not start");
-    assert!(told.body.contains(&format!("port {port} is taken by desktop")), "{told:?}");
+    assert!(told.body.contains(&format!("Port {port} is taken by desktop")), "{told:?}");
     app.wait_for_icon("stopped");
     let way_out = app.line("Use port ").label;
     app.port = way_out.split(' ').nth(2).and_then(|port| port.parse().ok()).unwrap();

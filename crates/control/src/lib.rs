@@ -19,6 +19,7 @@ mod tests;
 pub mod tray;
 #[cfg(test)]
 mod types;
+pub mod words;
 
 use std::sync::Arc;
 

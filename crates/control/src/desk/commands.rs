@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
 
-use super::{Desk, Phase};
+use super::save::{SaveReq, SaveRes, save};
+use super::{Desk, Phase, TakenPort};
 use crate::commands::blocking;
 use crate::error::{ControlError, Result};
 use crate::{port, read, write};
@@ -45,6 +46,7 @@ desk_commands! {
     "desktop.autostart.get" => autostart(ServerReq) -> AutostartRes,
     "desktop.autostart.set" => set_autostart(AutostartReq) -> AutostartRes,
     "desktop.copy" => copy(CopyReq) -> CopyRes,
+    "desktop.save" => save(SaveReq) -> SaveRes,
 }
 
 /// Nothing is asked for.
@@ -62,6 +64,8 @@ pub struct ServerView {
     pub requests_running: u64,
     /// Why it could not start, or could not go where the settings want it.
     pub problem: Option<ControlError>,
+    /// The port somebody else holds, when that is why.
+    pub taken: Option<TakenPort>,
     /// A port that is free, when the wanted one is taken.
     pub next_port: Option<u16>,
     /// What could not be opened; the app does without until it is started again.
@@ -116,6 +120,7 @@ impl Desk {
             phase: moment.phase,
             address: moment.engine.address().filter(|_| listening).map(|address| address.to_string()),
             requests_running: moment.engine.running.now(),
+            taken: moment.problem.as_ref().and_then(|problem| problem.taken.clone()),
             next_port: moment.problem.as_ref().and_then(|problem| problem.next_port),
             problem: moment.problem.map(|problem| problem.error),
             troubles: moment.troubles,

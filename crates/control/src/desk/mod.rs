@@ -8,10 +8,12 @@ pub mod commands;
 mod ears;
 mod make;
 mod owner;
+pub mod save;
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use branchline_proxy::Engine;
@@ -43,6 +45,11 @@ pub trait Desktop: Send + Sync {
     /// # Errors
     /// Why that cannot be done, in words.
     fn copy(&self, text: String) -> std::result::Result<(), String>;
+    /// The folder for what the user keeps: his downloads.
+    ///
+    /// # Errors
+    /// Why that cannot be known, in words.
+    fn downloads(&self) -> std::result::Result<PathBuf, String>;
 }
 
 /// Whether requests are answered.
@@ -63,8 +70,19 @@ pub enum Phase {
 pub struct Problem {
     /// What failed.
     pub error: ControlError,
+    /// The port somebody else holds, when that is it.
+    pub taken: Option<TakenPort>,
     /// A port that is free, when the wanted one is taken.
     pub next_port: Option<u16>,
+}
+
+/// A port another program holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TakenPort {
+    /// Its number.
+    pub port: u16,
+    /// The program, where that can be known: `python3 (process 4711)`.
+    pub holder: Option<String>,
 }
 
 /// How things are at one moment.

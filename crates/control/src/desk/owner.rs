@@ -8,7 +8,7 @@ use branchline_settings::{KeyStore, Paths, Settings};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Moment, Phase, Problem, make};
+use super::{Moment, Phase, Problem, TakenPort, make};
 use crate::error::{ControlError, Result};
 use crate::house::{self, House};
 use crate::port;
@@ -186,7 +186,7 @@ impl Owner {
         let made = match make::engine(&self.paths, &self.keys) {
             Ok(made) => made,
             Err(error) => {
-                self.tell.send_modify(|moment| moment.problem = Some(Problem { error, next_port: None }));
+                self.tell.send_modify(|moment| moment.problem = Some(Problem { error, taken: None, next_port: None }));
                 return;
             }
         };
@@ -227,17 +227,20 @@ async fn explain(error: ListenError) -> Problem {
         ListenError::Remote(_) => "remote_refused",
     };
     let ListenError::Bind { address, .. } = &error else {
-        return Problem { error: ControlError::new(code, error.to_string(), error.hint()), next_port: None };
+        let error = ControlError::new(code, error.to_string(), error.hint());
+        return Problem { error, taken: None, next_port: None };
     };
     let (ip, taken) = (address.ip(), address.port());
     let (holder, next_port) = look_around(ip, taken).await;
-    let message = match holder {
+    let is_taken = holder.is_some() || code == "port_taken";
+    let message = match &holder {
         Some(holder) => format!("port {taken} is taken by {holder}"),
-        None if code == "port_taken" => format!("port {taken} is taken by another program"),
+        None if is_taken => format!("port {taken} is taken by another program"),
         None => std::error::Error::source(&error).map_or_else(|| error.to_string(), |why| format!("{error}: {why}")),
     };
     let hint = next_port.map_or_else(|| error.hint(), |port| format!("port {port} is free"));
-    Problem { error: ControlError::new(code, message, hint), next_port }
+    let taken = is_taken.then_some(TakenPort { port: taken, holder });
+    Problem { error: ControlError::new(code, message, hint), taken, next_port }
 }
 
 async fn look_around(ip: IpAddr, taken: u16) -> (Option<String>, Option<u16>) {

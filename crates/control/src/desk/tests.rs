@@ -24,6 +24,10 @@ impl Desktop for Pretend {
         *self.1.lock().unwrap() = text;
         Ok(())
     }
+
+    fn downloads(&self) -> std::result::Result<PathBuf, String> {
+        Ok(PathBuf::from(self.1.lock().unwrap().as_str()))
+    }
 }
 
 /// A desk in a folder of its own, without any backend.
@@ -38,7 +42,11 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let names = ["lmstudio", "llamacpp", "ollama", "vllm", "anthropic"];
         let off: String = names.map(|name| format!("backends.{name}.enabled = false\n")).concat();
-        std::fs::write(folder.path().join("settings.toml"), format!("server.port = 0\n{off}")).unwrap();
+        std::fs::write(
+            folder.path().join("settings.toml"),
+            format!("server.port = 0\nwindow.language = \"en\"\n{off}"),
+        )
+        .unwrap();
         Self::inside(folder)
     }
 
@@ -114,6 +122,9 @@ async fn a_taken_port_is_told_with_who_has_it_and_a_free_one() {
     assert!(error.message.contains(&format!("(process {})", std::process::id())), "{}", error.message);
     let view = rig.desk.view();
     assert_eq!((view.phase, view.problem), (Phase::Stopped, Some(error)));
+    let held = view.taken.unwrap();
+    assert_eq!(held.port, taken);
+    assert!(held.holder.unwrap().contains(&std::process::id().to_string()));
     let next = rig.desk.dispatch("server.next_port", Value::Null).await.unwrap();
     assert_eq!((next["wanted"].clone(), next["port"].clone()), (json!(taken), json!(view.next_port)));
     drop(other);
@@ -190,6 +201,22 @@ async fn starting_at_login_is_asked_of_the_desktop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_saved_beside_those_of_the_same_name() {
+    let rig = Rig::new();
+    let folder = rig.folder.path().join("Downloads");
+    rig.desk.dispatch("desktop.copy", json!({ "text": folder })).await.unwrap();
+    let save =
+        async |name: &str, text: &str| rig.desk.dispatch("desktop.save", json!({ "name": name, "text": text })).await;
+    let paths = [save("a.toml", "one").await.unwrap(), save("a.toml", "two").await.unwrap()];
+    let expected = ["a.toml", "a (2).toml"].map(|name| folder.join(name));
+    assert_eq!(paths.map(|answer| PathBuf::from(answer["path"].as_str().unwrap())), expected);
+    assert_eq!(expected.map(|path| std::fs::read_to_string(path).unwrap()), ["one", "two"]);
+    for name in ["../a.toml", "/etc/a.toml", "", ".."] {
+        assert_eq!(save(name, "").await.unwrap_err().code, "bad_request", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_desks_commands_are_refused_where_there_is_none() {
     let rig = Rig::new();
     let error = crate::dispatch(rig.desk.engine(), "server.stop", Value::Null).await.unwrap_err();
@@ -211,6 +238,10 @@ async fn the_tray_follows_starts_settings_and_stops() {
     crate::tray::Action::Mode("local".into()).run(&desk).await.unwrap();
     let labels = format!("{:?}", next(&mut follower).await.items);
     assert!(labels.contains("Route: All local"), "{labels}");
+    let german = json!({ "changes": [{ "path": "window.language", "value": "de" }] });
+    desk.dispatch("settings.set", german).await.unwrap();
+    let labels = format!("{:?}", next(&mut follower).await.items);
+    assert!(labels.contains("Betriebsart: Alles lokal"), "{labels}");
     for wanted in [true, false] {
         crate::tray::Action::Autostart.run(&desk).await.unwrap();
         assert_eq!(desk.dispatch("desktop.autostart.get", Value::Null).await.unwrap()["enabled"], wanted);

@@ -11,6 +11,8 @@ use branchline_proxy::LiveEvent;
 use branchline_proxy::budget::BudgetState;
 use branchline_settings::schema::NotificationSettings;
 
+use crate::words::Spoken;
+
 pub use teller::Teller;
 
 /// The time between two notifications of one kind and backend.
@@ -33,6 +35,7 @@ enum Kind {
     Offline,
     Back,
     Fallback,
+    Escalated,
     Budget,
     Server,
 }
@@ -43,6 +46,7 @@ impl Kind {
             Self::Offline => settings.backend_offline,
             Self::Back => settings.backend_back,
             Self::Fallback => settings.fallback,
+            Self::Escalated => settings.escalated,
             Self::Budget => settings.budget,
             Self::Server => settings.server,
         }
@@ -65,8 +69,14 @@ pub struct Notices {
 
 impl Notices {
     /// What to tell of this event now.
-    pub fn hear(&mut self, event: &LiveEvent, settings: NotificationSettings, now: Instant) -> Option<Notice> {
-        let (kind, about, notice) = news(event)?;
+    pub fn hear(
+        &mut self,
+        event: &LiveEvent,
+        settings: NotificationSettings,
+        spoken: Spoken,
+        now: Instant,
+    ) -> Option<Notice> {
+        let (kind, about, notice) = news(event, spoken)?;
         if let Some(opposite) = opposite(kind)
             && let Some(told) = self.told.get_mut(&(opposite, about.clone()))
         {
@@ -93,13 +103,13 @@ impl Notices {
     }
 
     /// What was held back and may be told now.
-    pub fn due(&mut self, now: Instant) -> Vec<Notice> {
+    pub fn due(&mut self, spoken: Spoken, now: Instant) -> Vec<Notice> {
         let ready = self.told.iter_mut().filter(|(_, told)| told.held > 0 && now >= told.at + EVERY);
         ready
             .map(|((kind, about), told)| {
                 let held = std::mem::take(&mut told.held);
                 told.at = now;
-                counted(*kind, about, held, &told.latest)
+                counted(*kind, about, held, &told.latest, spoken)
             })
             .collect()
     }
@@ -115,60 +125,59 @@ const fn opposite(kind: Kind) -> Option<Kind> {
     match kind {
         Kind::Offline => Some(Kind::Back),
         Kind::Back => Some(Kind::Offline),
-        Kind::Fallback | Kind::Budget | Kind::Server => None,
+        Kind::Fallback | Kind::Escalated | Kind::Budget | Kind::Server => None,
     }
 }
 
-fn news(event: &LiveEvent) -> Option<(Kind, String, Notice)> {
+fn news(event: &LiveEvent, spoken: Spoken) -> Option<(Kind, String, Notice)> {
+    let words = &spoken.words().notices;
     let notice = |title: String, body: &str, page| Notice { title, body: body.to_owned(), page };
     Some(match event {
         LiveEvent::BackendDown { backend, reason } => {
-            (Kind::Offline, backend.clone(), notice(format!("{backend} is offline"), reason, "backends"))
+            (Kind::Offline, backend.clone(), notice((words.offline)(backend), reason, "backends"))
         }
         LiveEvent::BackendUp { backend } => {
-            (Kind::Back, backend.clone(), notice(format!("{backend} is back"), "It answers again.", "backends"))
+            (Kind::Back, backend.clone(), notice((words.back)(backend), words.back_body, "backends"))
         }
         LiveEvent::Fallback { from, model, cloud, reason, .. } => {
-            let side = if *cloud { "Answered by the cloud" } else { "Answered by a local model" };
-            let title = if from.is_empty() { side.to_owned() } else { format!("{side} instead of {from}") };
+            let title = (words.fallback)(*cloud, from);
             (Kind::Fallback, from.clone(), notice(title, &format!("{model}: {reason}"), "log"))
         }
+        LiveEvent::Escalated { model, reason, .. } => {
+            let body = format!("{model}: {reason}");
+            (Kind::Escalated, String::new(), notice(words.escalated.into(), &body, "log"))
+        }
         LiveEvent::Budget { budget } => {
-            let percent = budget.percent.unwrap_or_default();
             let (title, body) = match (budget.state, budget.when_spent.as_str()) {
-                (BudgetState::Spent, "refuse") => {
-                    ("The day's budget is met", "The cloud is refused until midnight.".into())
-                }
-                (BudgetState::Spent, _) => ("The day's budget is met", "Everything stays local until midnight.".into()),
-                _ => ("The day's budget comes to its end", format!("{percent} % are used.")),
+                (BudgetState::Spent, "refuse") => (words.budget_met, words.budget_refuse.into()),
+                (BudgetState::Spent, _) => (words.budget_met, words.budget_local.into()),
+                _ => (words.budget_near, (words.budget_used)(budget.percent.unwrap_or_default())),
             };
             (Kind::Budget, String::new(), notice(title.into(), &body, "overview"))
         }
         LiveEvent::ServerChanged { problem: Some(problem), .. } => {
-            (Kind::Server, problem.clone(), notice("Branchline could not start".into(), problem, "overview"))
+            (Kind::Server, problem.clone(), notice(words.not_started.into(), problem, "overview"))
         }
         _ => return None,
     })
 }
 
-fn counted(kind: Kind, about: &str, held: u32, latest: &Notice) -> Notice {
-    if kind != Kind::Fallback || held == 1 {
-        return latest.clone();
-    }
-    let instead = if about.is_empty() { String::new() } else { format!(" instead of {about}") };
-    let title = format!("{held} more requests answered elsewhere{instead}");
+fn counted(kind: Kind, about: &str, held: u32, latest: &Notice, spoken: Spoken) -> Notice {
+    let words = &spoken.words().notices;
+    let title = match kind {
+        Kind::Fallback if held > 1 => (words.fallbacks)(held, about),
+        Kind::Escalated if held > 1 => (words.escalated_more)(held),
+        _ => return latest.clone(),
+    };
     Notice { title, ..latest.clone() }
 }
 
 /// What to tell when a stop cut requests off.
 #[must_use]
-pub fn stopped(cut_off: u64, settings: NotificationSettings) -> Option<Notice> {
-    let body = match cut_off {
-        0 => return None,
-        1 => "1 request was cut off.".to_owned(),
-        many => format!("{many} requests were cut off."),
-    };
-    Kind::Server.is_wanted(settings).then(|| Notice { title: "Branchline is stopped".into(), body, page: "log" })
+pub fn stopped(cut_off: u64, settings: NotificationSettings, spoken: Spoken) -> Option<Notice> {
+    let words = &spoken.words().notices;
+    let is_told = cut_off > 0 && Kind::Server.is_wanted(settings);
+    is_told.then(|| Notice { title: words.stopped.into(), body: (words.cut_off)(cut_off), page: "log" })
 }
 
 #[cfg(test)]
@@ -177,8 +186,15 @@ mod tests {
 
     use super::*;
 
-    const ALL: NotificationSettings =
-        NotificationSettings { backend_offline: true, backend_back: true, fallback: true, budget: true, server: true };
+    const ALL: NotificationSettings = NotificationSettings {
+        backend_offline: true,
+        backend_back: true,
+        fallback: true,
+        escalated: true,
+        budget: true,
+        server: true,
+    };
+    const EN: Spoken = Spoken::English;
 
     fn fell(from: &str) -> LiveEvent {
         LiveEvent::Fallback {
@@ -202,32 +218,32 @@ mod tests {
     fn fallbacks_are_told_once_a_minute_and_backend_with_a_count() {
         let (mut notices, start) = (Notices::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        let first = notices.hear(&fell("lmstudio"), ALL, at(0)).unwrap();
+        let first = notices.hear(&fell("lmstudio"), ALL, EN, at(0)).unwrap();
         assert_eq!(first.title, "Answered by the cloud instead of lmstudio");
         for second in 1..=12 {
-            assert_eq!(notices.hear(&fell("lmstudio"), ALL, at(second)), None);
+            assert_eq!(notices.hear(&fell("lmstudio"), ALL, EN, at(second)), None);
         }
-        assert!(notices.hear(&fell("ollama"), ALL, at(13)).is_some(), "another backend has a minute of its own");
+        assert!(notices.hear(&fell("ollama"), ALL, EN, at(13)).is_some(), "another backend has a minute of its own");
         assert_eq!(notices.next_due(), Some(at(60)));
-        assert_eq!(notices.due(at(59)), []);
-        let due = notices.due(at(60));
+        assert_eq!(notices.due(EN, at(59)), []);
+        let due = notices.due(EN, at(60));
         assert_eq!(due.len(), 1);
         assert_eq!(due[0].title, "12 more requests answered elsewhere instead of lmstudio");
-        assert_eq!((notices.next_due(), notices.due(at(300))), (None, vec![]));
-        assert!(notices.hear(&fell("lmstudio"), ALL, at(61)).is_none(), "the minute began anew");
-        assert!(notices.hear(&fell("lmstudio"), ALL, at(121)).is_some());
+        assert_eq!((notices.next_due(), notices.due(EN, at(300))), (None, vec![]));
+        assert!(notices.hear(&fell("lmstudio"), ALL, EN, at(61)).is_none(), "the minute began anew");
+        assert!(notices.hear(&fell("lmstudio"), ALL, EN, at(121)).is_some());
     }
 
     #[test]
     fn a_backend_that_flaps_is_told_as_it_is_in_the_end() {
         let (mut notices, start) = (Notices::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert!(notices.hear(&down("lmstudio"), ALL, at(0)).is_some());
-        assert!(notices.hear(&up("lmstudio"), ALL, at(5)).is_some());
-        assert!(notices.hear(&down("lmstudio"), ALL, at(10)).is_none());
-        assert!(notices.hear(&up("lmstudio"), ALL, at(15)).is_none());
-        assert_eq!(notices.due(at(60)), [], "it is back: that it was gone is old news");
-        assert_eq!(notices.due(at(65))[0].title, "lmstudio is back");
+        assert!(notices.hear(&down("lmstudio"), ALL, EN, at(0)).is_some());
+        assert!(notices.hear(&up("lmstudio"), ALL, EN, at(5)).is_some());
+        assert!(notices.hear(&down("lmstudio"), ALL, EN, at(10)).is_none());
+        assert!(notices.hear(&up("lmstudio"), ALL, EN, at(15)).is_none());
+        assert_eq!(notices.due(EN, at(60)), [], "it is back: that it was gone is old news");
+        assert_eq!(notices.due(EN, at(65))[0].title, "lmstudio is back");
     }
 
     #[test]
@@ -236,7 +252,7 @@ mod tests {
         let at = |state, percent| LiveEvent::Budget {
             budget: BudgetView { state, percent: Some(percent), when_spent: "local".into(), ..BudgetView::default() },
         };
-        let mut told = |state, percent, settings| notices.hear(&at(state, percent), settings, Instant::now());
+        let mut told = |state, percent, settings| notices.hear(&at(state, percent), settings, EN, Instant::now());
         assert_eq!(told(BudgetState::Warning, 83, ALL).unwrap().body, "83 % are used.");
         assert_eq!(told(BudgetState::Spent, 101, ALL).unwrap().body, "Everything stays local until midnight.");
         assert_eq!(told(BudgetState::Spent, 101, NotificationSettings { budget: false, ..ALL }), None);
@@ -244,15 +260,18 @@ mod tests {
 
     #[test]
     fn each_kind_can_be_switched_off() {
-        let quiet = |event: &LiveEvent, settings| Notices::default().hear(event, settings, Instant::now()).is_none();
+        let quiet =
+            |event: &LiveEvent, settings| Notices::default().hear(event, settings, EN, Instant::now()).is_none();
         assert!(quiet(&down("a"), NotificationSettings { backend_offline: false, ..ALL }));
         assert!(quiet(&up("a"), NotificationSettings { backend_back: false, ..ALL }));
         assert!(quiet(&fell("a"), NotificationSettings { fallback: false, ..ALL }));
+        let moved = LiveEvent::Escalated { request: "req_1".into(), model: "a:b".into(), reason: "it failed".into() };
+        assert!(quiet(&moved, NotificationSettings { escalated: false, ..ALL }));
         let failed = LiveEvent::ServerChanged { running: false, problem: Some("port 4117 is taken by python3".into()) };
         assert!(quiet(&failed, NotificationSettings { server: false, ..ALL }));
         assert!(!quiet(&failed, ALL));
-        assert_eq!(stopped(2, NotificationSettings { server: false, ..ALL }), None);
-        assert_eq!(stopped(2, ALL).unwrap().body, "2 requests were cut off.");
+        assert_eq!(stopped(2, NotificationSettings { server: false, ..ALL }, EN), None);
+        assert_eq!(stopped(2, ALL, EN).unwrap().body, "2 requests were cut off.");
     }
 
     #[test]
@@ -260,7 +279,32 @@ mod tests {
         let mut notices = Notices::default();
         let failed = LiveEvent::ServerChanged { running: false, problem: Some("port 4117 is taken by python3".into()) };
         let now = Instant::now();
-        assert!(notices.hear(&failed, ALL, now).is_some());
-        assert!(notices.hear(&failed, ALL, now + Duration::from_secs(2)).is_some());
+        assert!(notices.hear(&failed, ALL, EN, now).is_some());
+        assert!(notices.hear(&failed, ALL, EN, now + Duration::from_secs(2)).is_some());
+    }
+
+    #[test]
+    fn a_turn_that_moves_is_told_once_a_minute_with_a_count() {
+        let (mut notices, start) = (Notices::default(), Instant::now());
+        let moved = LiveEvent::Escalated {
+            request: "req_1".into(),
+            model: "anthropic:claude-sonnet-5-5".into(),
+            reason: "the same call failed 3 times".into(),
+        };
+        let first = notices.hear(&moved, ALL, EN, start).unwrap();
+        assert_eq!(first.title, "A turn moved to a stronger model");
+        assert_eq!(first.body, "anthropic:claude-sonnet-5-5: the same call failed 3 times");
+        for _ in 0..4 {
+            assert_eq!(notices.hear(&moved, ALL, EN, start), None);
+        }
+        let due = notices.due(Spoken::German, start + EVERY);
+        assert_eq!(due[0].title, "4 weitere Runden sind auf ein stärkeres Modell gewechselt");
+    }
+
+    #[test]
+    fn it_is_told_in_the_language_that_is_spoken() {
+        let told = |spoken| Notices::default().hear(&fell("lmstudio"), ALL, spoken, Instant::now()).unwrap().title;
+        assert_eq!(told(Spoken::German), "Von der Cloud beantwortet statt von lmstudio");
+        assert_eq!(told(Spoken::Chinese), "由云端回答，代替 lmstudio");
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::{FALLBACKS, PastFallback, Tray, View, tray};
 use crate::desk::{Desk, Ears};
+use crate::words::Spoken;
 
 /// Requests come in bursts; the tray need not be drawn for each.
 const SETTLE: Duration = Duration::from_millis(150);
@@ -22,12 +23,21 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 /// Past requests that are looked through for fallbacks at the start.
 const LOOKED_THROUGH: usize = 200;
 
+/// A fallback, until it is known in which words and on which day it is shown.
+#[derive(Debug)]
+struct Past {
+    at: Timestamp,
+    request: String,
+    from: String,
+    model: String,
+}
+
 /// Follows what happens.
 #[derive(Debug)]
 pub struct Follower {
     desk: Arc<Desk>,
     ears: Ears,
-    fallbacks: VecDeque<PastFallback>,
+    fallbacks: VecDeque<Past>,
     shown: Option<Tray>,
 }
 
@@ -67,33 +77,44 @@ impl Follower {
     }
 
     fn fell_back(&mut self, request: String, from: String, model: String) {
-        self.fallbacks.push_front(PastFallback { request, at: clock(Timestamp::now()), from, model });
+        self.fallbacks.push_front(Past { at: Timestamp::now(), request, from, model });
         self.fallbacks.truncate(FALLBACKS);
     }
 
     async fn view(&self) -> View {
         let answer = self.desk.dispatch("desktop.autostart.get", Value::Null).await;
+        let engine = self.desk.engine();
+        let spoken = Spoken::wanted(engine.world().settings.window.language);
         View {
-            status: routes::view(&self.desk.engine()).await,
+            spoken,
+            status: routes::view(&engine).await,
             server: self.desk.view(),
-            fallbacks: self.fallbacks.iter().cloned().collect(),
+            fallbacks: self.fallbacks.iter().map(|past| past.shown(spoken)).collect(),
             autostart: answer.ok().and_then(|answer| answer["enabled"].as_bool()),
         }
     }
 }
 
-async fn past_fallbacks(engine: &Engine) -> VecDeque<PastFallback> {
+impl Past {
+    fn shown(&self, spoken: Spoken) -> PastFallback {
+        let Self { at, request, from, model } = self;
+        let at = clock(*at, spoken);
+        PastFallback { request: request.clone(), at, from: from.clone(), model: model.clone() }
+    }
+}
+
+async fn past_fallbacks(engine: &Engine) -> VecDeque<Past> {
     let filter = RecordFilter { limit: Some(LOOKED_THROUGH), ..RecordFilter::default() };
     let records = engine.store.records(filter).await.unwrap_or_default();
     records.into_iter().filter(|record| record.fallback.is_some()).take(FALLBACKS).map(past).collect()
 }
 
-fn past(record: Record) -> PastFallback {
+fn past(record: Record) -> Past {
     let backend = record.backend.unwrap_or_default();
     // A backend known to be offline was not even tried, and nobody wrote down which it was.
     let first = record.attempts.into_iter().next().map(|first| first.backend);
-    PastFallback {
-        at: clock(record.at),
+    Past {
+        at: record.at,
         from: first.filter(|first| *first != backend).unwrap_or_default(),
         model: format!("{backend}:{}", record.model.unwrap_or_default()),
         request: record.id,
@@ -101,8 +122,8 @@ fn past(record: Record) -> PastFallback {
 }
 
 /// The time of today, the date of other days.
-fn clock(at: Timestamp) -> String {
+fn clock(at: Timestamp, spoken: Spoken) -> String {
     let at = at.to_zoned(TimeZone::system());
-    let form = if at.date() == Zoned::now().date() { "%H:%M" } else { "%b %-d" };
+    let form = if at.date() == Zoned::now().date() { "%H:%M" } else { spoken.words().tray.day };
     at.strftime(form).to_string()
 }

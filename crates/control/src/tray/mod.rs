@@ -13,6 +13,7 @@ pub use follow::Follower;
 
 use crate::desk::Phase;
 use crate::desk::commands::ServerView;
+use crate::words::{Spoken, TrayWords};
 
 /// How many fallbacks the menu shows.
 const FALLBACKS: usize = 3;
@@ -30,6 +31,8 @@ pub struct View {
     pub fallbacks: Vec<PastFallback>,
     /// The app starts at login; `None` where that cannot be known.
     pub autostart: Option<bool>,
+    /// The language it is said in.
+    pub spoken: Spoken,
 }
 
 /// A request that was answered by another side than the first choice.
@@ -82,21 +85,28 @@ pub struct Tray {
     pub items: Vec<Item>,
 }
 
+impl View {
+    const fn words(&self) -> &'static TrayWords {
+        &self.spoken.words().tray
+    }
+}
+
 /// What the tray shows.
 #[must_use]
 pub fn tray(view: &View) -> Tray {
+    let words = view.words();
     let mut items = vec![Item::Text(short(&status_line(view)))];
     items.extend(problem(view));
     items.push(switch(view));
     items.push(Item::Separator);
-    items.push(route(&view.status.mode));
+    items.push(route(&view.status.mode, words));
     items.push(Item::Separator);
-    items.push(Item::Entry(Action::Window, "Open window".into()));
-    items.push(Item::Entry(Action::CopyEnv, "Copy env snippet".into()));
-    items.extend(fallbacks(&view.fallbacks));
+    items.push(Item::Entry(Action::Window, words.open_window.into()));
+    items.push(Item::Entry(Action::CopyEnv, words.copy_env.into()));
+    items.extend(fallbacks(&view.fallbacks, words));
     items.push(Item::Separator);
-    items.extend(view.autostart.map(|on| Item::Check(Action::Autostart, "Start at login".into(), on)));
-    items.push(Item::Entry(Action::Quit, "Quit".into()));
+    items.extend(view.autostart.map(|on| Item::Check(Action::Autostart, words.autostart.into(), on)));
+    items.push(Item::Entry(Action::Quit, words.quit.into()));
     Tray { icon: icon(view), tooltip: format!("Branchline: {}", status_line(view)), items }
 }
 
@@ -109,36 +119,26 @@ fn icon(view: &View) -> Icon {
 }
 
 fn status_line(view: &View) -> String {
-    let server = &view.server;
+    let (server, words) = (&view.server, view.words());
     match server.phase {
-        Phase::Stopping => match server.requests_running {
-            0 => "Stopping".into(),
-            1 => "Stopping: 1 request may still finish".into(),
-            many => format!("Stopping: {many} requests may still finish"),
-        },
-        Phase::Stopped if server.problem.is_some() => "Not running".into(),
-        Phase::Stopped => match server.cut_off {
-            0 => "Stopped".into(),
-            1 => "Stopped; 1 request was cut off".into(),
-            many => format!("Stopped; {many} requests were cut off"),
-        },
+        Phase::Stopping => (words.stopping)(server.requests_running),
+        Phase::Stopped if server.problem.is_some() => words.not_running.into(),
+        Phase::Stopped => (words.stopped)(server.cut_off),
         Phase::Running => running_line(view),
     }
 }
 
 fn running_line(view: &View) -> String {
-    let mut parts = vec![format!("Running on {}", view.server.address.as_deref().unwrap_or("?"))];
+    let words = view.words();
+    let mut parts = vec![(words.running_on)(view.server.address.as_deref().unwrap_or("?"))];
     let missed = view.status.backends.iter().filter(|one| is_missed(one, view));
     let offline: Vec<_> = missed.map(|one| one.display.as_str()).collect();
     if !offline.is_empty() {
-        parts.push(format!("{} offline", offline.join(", ")));
+        parts.push((words.offline)(&offline.join(", ")));
     }
-    parts.extend(coder(view).map(|model| format!("coder {model}")));
+    parts.extend(coder(view).map(words.coder));
     let today = &view.status.requests_today;
-    parts.push(match today.local + today.cloud + today.here {
-        1 => "1 request today".into(),
-        many => format!("{many} requests today"),
-    });
+    parts.push((words.requests_today)(today.local + today.cloud + today.here));
     parts.join(" · ")
 }
 
@@ -160,8 +160,10 @@ fn coder(view: &View) -> Option<&str> {
 fn problem(view: &View) -> Vec<Item> {
     let mut items = Vec::new();
     if let Some(problem) = &view.server.problem {
-        items.push(Item::Text(short(&problem.message)));
-        let way_out = |port| Item::Entry(Action::Port(port), format!("Use port {port} instead"));
+        let held = view.server.taken.as_ref();
+        let said = held.map(|held| (view.spoken.words().port_taken)(held.port, held.holder.as_deref()));
+        items.push(Item::Text(short(said.as_ref().unwrap_or(&problem.message))));
+        let way_out = |port| Item::Entry(Action::Port(port), (view.words().use_port)(port));
         items.extend(view.server.next_port.map(way_out));
     }
     if let Some(trouble) = view.server.troubles.first() {
@@ -171,28 +173,29 @@ fn problem(view: &View) -> Vec<Item> {
 }
 
 fn switch(view: &View) -> Item {
+    let words = view.words();
     match view.server.phase {
-        Phase::Running => Item::Entry(Action::Stop, "Stop".into()),
-        Phase::Stopped => Item::Entry(Action::Start, "Start".into()),
-        Phase::Stopping => Item::Text("Start".into()),
+        Phase::Running => Item::Entry(Action::Stop, words.stop.into()),
+        Phase::Stopped => Item::Entry(Action::Start, words.start.into()),
+        Phase::Stopping => Item::Text(words.start.into()),
     }
 }
 
-fn route(mode: &str) -> Item {
-    let modes = [("auto", "Auto"), ("local", "All local"), ("cloud", "All cloud")];
+fn route(mode: &str, words: &TrayWords) -> Item {
+    let modes = [("auto", words.auto), ("local", words.local), ("cloud", words.cloud)];
     let mut lines: Vec<_> = modes.iter().map(|(name, label)| check(name, label, mode)).collect();
     if mode == "dispatcher" {
-        lines.push(check("dispatcher", "Dispatcher", mode));
+        lines.push(check("dispatcher", words.dispatcher, mode));
     }
-    let now = modes.iter().find(|(name, _)| *name == mode).map_or("Dispatcher", |(_, label)| label);
-    Item::Menu(format!("Route: {now}"), lines)
+    let now = modes.iter().find(|(name, _)| *name == mode).map_or(words.dispatcher, |(_, label)| label);
+    Item::Menu((words.route)(now), lines)
 }
 
 fn check(name: &str, label: &str, mode: &str) -> Item {
     Item::Check(Action::Mode(name.to_owned()), label.to_owned(), name == mode)
 }
 
-fn fallbacks(past: &[PastFallback]) -> Vec<Item> {
+fn fallbacks(past: &[PastFallback], words: &TrayWords) -> Vec<Item> {
     if past.is_empty() {
         return Vec::new();
     }
@@ -200,7 +203,7 @@ fn fallbacks(past: &[PastFallback]) -> Vec<Item> {
         let from = if one.from.is_empty() { String::new() } else { format!("{} → ", one.from) };
         Item::Entry(Action::Request(one.request.clone()), short(&format!("{}  {from}{}", one.at, one.model)))
     });
-    let head = [Item::Separator, Item::Text("Last fallbacks".into())];
+    let head = [Item::Separator, Item::Text(words.fallbacks.into())];
     head.into_iter().chain(lines).collect()
 }
 

@@ -2,6 +2,7 @@ use branchline_proxy::pages::{RequestsToday, RoleView};
 
 use super::*;
 use crate::ControlError;
+use crate::desk::TakenPort;
 
 fn running() -> View {
     let server = ServerView { phase: Phase::Running, address: Some("127.0.0.1:4117".into()), ..ServerView::default() };
@@ -12,7 +13,7 @@ fn running() -> View {
         requests_today: RequestsToday { local: 100, cloud: 20, here: 8, ..RequestsToday::default() },
         ..StatusView::default()
     };
-    View { server, status, fallbacks: Vec::new(), autostart: Some(false) }
+    View { server, status, fallbacks: Vec::new(), autostart: Some(false), spoken: Spoken::English }
 }
 
 fn first_line(view: &View) -> String {
@@ -69,12 +70,23 @@ fn a_taken_port_is_said_with_the_way_out() {
     let mut view = running();
     view.server.phase = Phase::Stopped;
     view.server.problem = Some(ControlError::new("port_taken", "port 4117 is taken by python3 (process 7)", ""));
+    view.server.taken = Some(TakenPort { port: 4117, holder: Some("python3 (process 7)".into()) });
     view.server.next_port = Some(4118);
     let items = tray(&view).items;
     assert_eq!(items[0], Item::Text("Not running".into()));
-    assert_eq!(items[1], Item::Text("port 4117 is taken by python3 (process 7)".into()));
+    assert_eq!(items[1], Item::Text("Port 4117 is taken by python3 (process 7)".into()));
     assert_eq!(items[2], Item::Entry(Action::Port(4118), "Use port 4118 instead".into()));
     assert_eq!(items[3], Item::Entry(Action::Start, "Start".into()));
+}
+
+#[test]
+fn the_whole_menu_is_said_in_the_language_that_is_spoken() {
+    let view = View { spoken: Spoken::German, ..running() };
+    assert_eq!(first_line(&view), "Läuft auf 127.0.0.1:4117 · Coder qwen3-coder-next · 128 Anfragen heute");
+    let labels = format!("{:?}", tray(&View { spoken: Spoken::Chinese, ..running() }));
+    for english in ["Open", "Stop", "Copy", "Route", "Start", "Quit", "Running", "today"] {
+        assert!(!labels.contains(&format!("\"{english}")), "{english} in {labels}");
+    }
 }
 
 #[test]

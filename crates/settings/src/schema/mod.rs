@@ -38,7 +38,7 @@ pub use routing::{RoutingSettings, TokenLimit};
 pub use rule::{HeaderMatch, Rule, RuleThen, RuleWhen};
 pub use server::ServerSettings;
 pub use vision::VisionSettings;
-pub use window::{Theme, WindowSettings};
+pub use window::{Language, Theme, WindowSettings};
 
 /// A free table, passed on as it is written.
 pub type FreeTable = serde_json::Map<String, serde_json::Value>;

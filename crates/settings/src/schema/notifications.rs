@@ -13,6 +13,8 @@ pub struct NotificationSettings {
     pub backend_back: bool,
     /// Work meant for the user's own models went to the cloud, or the other way round. At most one a minute and backend.
     pub fallback: bool,
+    /// A turn moved to a stronger model because its own did not get on. At most one a minute, with a count.
+    pub escalated: bool,
     /// The day's budget for the cloud comes to its end, or is met.
     pub budget: bool,
     /// The proxy could not start, or cut requests off when it stopped.
@@ -21,6 +23,6 @@ pub struct NotificationSettings {
 
 impl Default for NotificationSettings {
     fn default() -> Self {
-        Self { backend_offline: true, backend_back: true, fallback: true, budget: true, server: true }
+        Self { backend_offline: true, backend_back: true, fallback: true, escalated: true, budget: true, server: true }
     }
 }

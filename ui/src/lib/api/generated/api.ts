@@ -1727,6 +1727,28 @@ export type RoleView = { role: string,
 models: Array<string>, };
 
 /**
+ * A text to keep.
+ */
+export type SaveReq = { 
+/**
+ * The name of the file, without folders: `branchline-requests.jsonl`.
+ */
+name: string, 
+/**
+ * What stands in it.
+ */
+text: string, };
+
+/**
+ * It is kept.
+ */
+export type SaveRes = { 
+/**
+ * Where.
+ */
+path: string, };
+
+/**
  * How many past scores.
  */
 export type ScoresReq = { 
@@ -1773,6 +1795,10 @@ requests_running: number,
  * Why it could not start, or could not go where the settings want it.
  */
 problem: ControlError | null, 
+/**
+ * The port somebody else holds, when that is why.
+ */
+taken: TakenPort | null, 
 /**
  * A port that is free, when the wanted one is taken.
  */
@@ -2029,6 +2055,19 @@ here: number,
 failed: number, };
 
 /**
+ * A port another program holds.
+ */
+export type TakenPort = { 
+/**
+ * Its number.
+ */
+port: number, 
+/**
+ * The program, where that can be known: `python3 (process 4711)`.
+ */
+holder: string | null, };
+
+/**
  * Which steps of time.
  */
 export type TimelineReq = { 
@@ -2254,4 +2293,5 @@ export type Commands = {
   "desktop.autostart.get": { request: ServerReq; answer: AutostartRes };
   "desktop.autostart.set": { request: AutostartReq; answer: AutostartRes };
   "desktop.copy": { request: CopyReq; answer: CopyRes };
+  "desktop.save": { request: SaveReq; answer: SaveRes };
 };
