@@ -127,13 +127,13 @@ export async function openBrowser() {
 }
 
 /** A window of the size of the smallest one there is, unless said otherwise. */
-export async function openWindow(browser, { dark = false, width = 900, height = 640, scale = 1 } = {}) {
+export async function openWindow(browser, { dark = false, width = 900, height = 640, scale = 1, locale = 'en-GB' } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
     deviceScaleFactor: scale,
     colorScheme: dark ? 'dark' : 'light',
     reducedMotion: 'reduce',
-    locale: 'en-GB',
+    locale,
     timezoneId: 'UTC',
   });
   context.setDefaultTimeout(PATIENCE_MS);
@@ -226,6 +226,16 @@ export async function checkFits(page) {
     return [document.documentElement, main].filter((one) => one && one.scrollWidth > one.clientWidth + 1).map((one) => one.tagName);
   });
   assert.deepEqual(wide, [], 'scrolls sideways');
+}
+
+/** No word of a control, heading or badge is cut off; texts that are meant to be (`clip`) have the whole in their title. */
+export async function checkWhole(page) {
+  const cut = await page.evaluate(() => {
+    const words = document.querySelectorAll('button, a, label, th, h1, h2, h3, legend, summary, .badge');
+    const hidden = (one) => getComputedStyle(one).overflowX !== 'visible' && !one.closest('.hidden-text, .clip');
+    return [...words].filter((one) => one.scrollWidth > one.clientWidth + 1 && hidden(one)).map((one) => one.textContent.trim());
+  });
+  assert.deepEqual(cut, [], 'words are cut off');
 }
 
 export { assert };

@@ -41,6 +41,35 @@ export const journeys = {
     await checkFits(page);
   },
 
+  async 'a window, a limit and a diet of its own are set, and taken back by emptying the field'({ startEngine, open }) {
+    const engine = await startEngine({});
+    await engine.ready();
+    const lmstudio = async () => (await engine.rpc('settings.get')).settings.backends.lmstudio;
+    const page = await open({ dark: true });
+    await signIn(page, engine, '#/backends');
+    await list(page).getByRole('button', { name: /LM Studio/ }).click();
+    const details = page.getByRole('group', { name: 'Details of lmstudio' });
+    await details.getByText('More settings').click();
+    const type = async (label, text) => {
+      await details.getByLabel(label).fill(text);
+      await details.getByLabel(label).blur();
+    };
+    await type('Window models are loaded with', '100');
+    await details.getByText('A whole number from 512 on').waitFor();
+    await type('Window models are loaded with', '65,536');
+    await eventually(async () => (await lmstudio()).context_length === 65_536);
+    await type('Requests at the same time', '2');
+    await eventually(async () => (await lmstudio()).concurrency === 2);
+    await type('Tools left out of prompts', 'NotebookEdit\nmcp__github__*');
+    await eventually(async () => (await lmstudio()).diet?.drop_tools?.length === 2);
+    await type('Longest description of a tool', '600');
+    await eventually(async () => (await lmstudio()).diet.tool_description_chars === 600);
+    await checkAccess(page);
+    await checkFits(page);
+    await type('Requests at the same time', '');
+    await eventually(async () => (await lmstudio()).concurrency === undefined);
+  },
+
   async 'a wrong address is told with what failed and what to do, and mended'({ startEngine, open }) {
     const engine = await startEngine({});
     await engine.ready();

@@ -65,6 +65,7 @@ export const journeys = {
     const lines = Buffer.concat(chunks).toString().trim().split('\n');
     assert.equal(lines.length, await rows(page).count());
     assert.ok(lines.every((line) => JSON.parse(line).id.startsWith('req_')));
+    await page.getByText(`${lines.length} requests saved`).waitFor();
   },
 
   async 'detail: why, where, how long, what was changed'({ engine, open }) {

@@ -91,6 +91,31 @@ export const journeys = {
     await checkAccess(page);
   },
 
+  async 'who makes titles, when a turn moves, when a budget warns: a click each'({ startEngine, open }) {
+    const engine = await startEngine({});
+    const page = await open();
+    await signIn(page, engine, '#/routing');
+    const side = page.getByRole('region', { name: 'Side requests' });
+    await side.getByLabel('Titles').selectOption('Answer here');
+    await eventually(async () => (await setting(engine, 'throwaway.title')) === 'answer');
+    const ways = await side.getByLabel('The prefix of a command').locator('option').allTextContents();
+    assert.deepEqual(ways, ['Background model', 'Coder'], 'permissions hang on it');
+    await page.getByText('After how many signs').click();
+    const failures = page.getByLabel('The very same call failed');
+    await failures.fill('-1');
+    await failures.press('Enter');
+    await page.getByText('A whole number from 0 to 10000').waitFor();
+    await failures.fill('5');
+    await failures.press('Enter');
+    await eventually(async () => (await setting(engine, 'escalation.same_failure')) === 5);
+    const warn = page.getByLabel('Warn at');
+    await warn.fill('60');
+    await warn.press('Enter');
+    await eventually(async () => (await setting(engine, 'budget.warn_percent')) === 60);
+    await checkAccess(page);
+    await checkFits(page);
+  },
+
   async 'a prompt is explained: score, points, steps, model'({ engine, open }) {
     const full = await engine('full');
     const page = await open();

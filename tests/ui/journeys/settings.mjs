@@ -64,7 +64,11 @@ export const journeys = {
     await signIn(page, engine, '#/settings');
     await page.getByRole('button', { name: 'Export settings' }).click();
     await page.getByRole('dialog').getByText('[backends.lmstudio]').waitFor();
-    await page.keyboard.press('Escape');
+    const coming = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save as a file' }).click();
+    assert.equal((await coming).suggestedFilename(), 'branchline-settings.toml');
+    await page.getByText('Your settings are saved').waitFor();
+    assert.equal(await page.getByRole('dialog').count(), 0);
     await page.getByRole('button', { name: 'Reset all settings' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Reset all settings' }).click();
     await page.getByText('All settings are reset').waitFor();

@@ -31,6 +31,10 @@ export function kindOf(backend: BackendInfo): string {
   return backend.version === null ? name : `${name} ${backend.version}`;
 }
 
+/** Servers that load a model with the window a client asks for. */
+export const takesWindow = ({ flavour, display }: BackendInfo): boolean =>
+  flavour === null ? ['LM Studio', 'Ollama'].includes(display) : ['lm_studio', 'ollama'].includes(flavour);
+
 const NAME = /^[a-z0-9][a-z0-9_-]*$/;
 
 export function nameFault(name: string, taken: string[]): 'bad' | 'taken' | undefined {

@@ -37,6 +37,12 @@ export function signed(value: number): string {
   return `${whole > 0 ? '+' : whole < 0 ? '−' : ''}${count(Math.abs(whole))}`;
 }
 
+/** `+39.6`, `−3`: points of a signal. */
+export function points(value: number): string {
+  const tenths = Math.round(value * 10) / 10;
+  return `${tenths > 0 ? '+' : tenths < 0 ? '−' : ''}${number(Math.abs(tenths), { maximumFractionDigits: 1 })}`;
+}
+
 /** `340 ms`, `1.2 s`, `3 min 05 s` */
 export function duration(ms: number | null | undefined): string {
   if (ms == null) return NONE;

@@ -4,7 +4,7 @@ import { notables } from './notable';
 
 const record = (id: string, at: number, more: Partial<RequestRecord> = {}) => ({
   running: false,
-  record: { id, at, model: 'm', requested_model: 'auto', error: null, fallback: null, ...more } as RequestRecord,
+  record: { id, at, model: 'm', requested_model: 'auto', error: null, fallback: null, decision: {}, ...more } as RequestRecord,
 });
 
 test('failures, fallbacks and lost backends are told, newest first; the rest is no news', () => {
@@ -17,11 +17,13 @@ test('failures, fallbacks and lost backends are told, newest first; the rest is 
       record('a', 7, { error: { code: 'x', message: 'too long', hint: null } }),
       record('b', 6),
       record('c', 4, { fallback: 'lmstudio is offline' }),
+      record('d', 3, { decision: { escalated: 'the same call failed 3 times' } as RequestRecord['decision'] }),
     ],
   );
   expect(told.map((one) => [one.kind, one.at])).toEqual([
     ['error', 7],
     ['down', 5],
     ['fallback', 4],
+    ['escalated', 3],
   ]);
 });

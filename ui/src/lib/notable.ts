@@ -1,13 +1,14 @@
 // What is worth a line under "last events": what was heard, and what past requests tell, newest first.
 
 import type { BudgetView, RequestRecord } from '$lib/api/generated/api';
+import { said } from '$lib/said';
 import type { Heard } from '$lib/stores/live.svelte';
 import type { Row } from '$lib/stores/records.svelte';
 
 export interface Notable {
   at: number;
   tone: 'plain' | 'good' | 'warn' | 'bad';
-  kind: 'down' | 'up' | 'fallback' | 'error' | 'image' | 'settings' | 'circuit' | 'budget' | 'other';
+  kind: 'down' | 'up' | 'fallback' | 'error' | 'image' | 'settings' | 'circuit' | 'escalated' | 'budget' | 'other';
   /** Who or what it is about. */
   subject: string;
   detail: string | null;
@@ -52,6 +53,8 @@ function fromRecord(record: RequestRecord): Notable | undefined {
   if (record.error !== null) {
     return { at: record.at, tone: 'bad', kind: 'error', subject, detail: record.error.message, request };
   }
+  const moved = record.decision.escalated;
+  if (moved) return { at: record.at, tone: 'warn', kind: 'escalated', subject, detail: said(moved), request };
   if (record.fallback !== null) {
     return { at: record.at, tone: 'warn', kind: 'fallback', subject, detail: record.fallback, request };
   }

@@ -2,6 +2,7 @@
 
 import type { Outcome, RecordFilter, RequestRecord } from '$lib/api/generated/api';
 import { rate } from '$lib/format';
+import { said } from '$lib/said';
 
 /** Everything that was read of the prompt, from caches or not. */
 export function tokensRead({ usage }: RequestRecord): number {
@@ -20,7 +21,7 @@ export function goesTo(record: RequestRecord): { backend: string | null; model: 
 /** The one reason there is room for in a list. */
 export function why(record: RequestRecord): string {
   if (record.error !== null) return record.error.message;
-  return record.fallback ?? record.decision.reasons.at(-1) ?? '';
+  return record.fallback ?? said(record.decision.reasons.at(-1) ?? '');
 }
 
 /** Tokens a second while the answer was written. */

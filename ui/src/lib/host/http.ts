@@ -53,11 +53,11 @@ export const http: Host = {
   },
   copy: (text) => navigator.clipboard.writeText(text),
   async save(name, text) {
-    const address = URL.createObjectURL(new Blob([text], { type: 'application/x-ndjson' }));
+    const address = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
     const link = Object.assign(document.createElement('a'), { href: address, download: name });
     link.click();
     URL.revokeObjectURL(address);
-    return 'saved';
+    return null;
   },
   open: async (address) => void window.open(address, '_blank', 'noopener,noreferrer'),
 };

@@ -2,7 +2,7 @@
 
 import { invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
-import type { LiveEvent } from '$lib/api/generated/api';
+import type { LiveEvent, SaveRes } from '$lib/api/generated/api';
 import { CallError, type Host } from './types';
 
 /** The channel the engine's events come through. */
@@ -27,7 +27,7 @@ export const tauri: Host = {
   },
   // The app keeps the text: what this process copied would be gone with the window.
   copy: (text) => invoke<void>('rpc', { name: 'desktop.copy', request: { text } }),
-  // The webview has no place for downloads.
-  save: async (_name, text) => (await tauri.copy(text), 'copied'),
+  // The webview has no place for downloads: the app writes the file.
+  save: async (name, text) => ((await tauri.call('desktop.save', { name, text })) as SaveRes).path,
   open: (address) => invoke<void>('plugin:opener|open_url', { url: address }),
 };

@@ -13,8 +13,8 @@ export interface Host {
   listen(onEvent: (event: LiveEvent) => void, onLink: (link: Link) => void): () => void;
   /** Puts a text on the clipboard. */
   copy(text: string): Promise<void>;
-  /** Gives the user a file; where the window cannot, the text is on the clipboard. */
-  save(name: string, text: string): Promise<'saved' | 'copied'>;
+  /** Gives the user a file; says where it is, unless the browser knows that alone. */
+  save(name: string, text: string): Promise<string | null>;
   /** Opens an address outside of the window. */
   open(address: string): Promise<void>;
 }

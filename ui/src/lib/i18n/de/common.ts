@@ -19,6 +19,8 @@ export const common: Catalogue['common'] = {
   cloud: 'Cloud',
   here: 'Hier',
   none: 'Keine',
+  number: (least: number, most: number) =>
+    most > 1e12 ? `Eine ganze Zahl ab ${least}` : `Eine ganze Zahl von ${least} bis ${most}`,
   state: {
     starting: 'Startet',
     ok: 'Läuft',

@@ -11,10 +11,7 @@ export const log: Catalogue['log'] = {
   paused: (count: number) =>
     count === 0 ? 'Angehalten' : amount(count, { one: '# neue Anfrage', other: '# neue Anfragen' }),
   export: 'Exportieren',
-  exported: {
-    saved: (count: number) => amount(count, { one: '# Anfrage gespeichert', other: '# Anfragen gespeichert' }),
-    copied: (count: number) => amount(count, { one: '# Anfrage kopiert', other: '# Anfragen kopiert' }),
-  },
+  exported: (count: number) => amount(count, { one: '# Anfrage gespeichert', other: '# Anfragen gespeichert' }),
   lost: (count: string) => `${count} Einträge gingen verloren, weil zu viele auf einmal kamen.`,
   filter: {
     text: 'Suchen',

@@ -13,6 +13,7 @@ export const overview: Catalogue['overview'] = {
   stop: 'Anhalten',
   stopsElsewhere: 'Wird dort angehalten, wo es gestartet wurde, mit Strg+C',
   portTaken: (port: number) => `Stattdessen Port ${port} nehmen`,
+  portFree: (port: number) => `Port ${port} ist frei`,
   version: (version: string) => `Version ${version}`,
   mode: {
     label: 'Wohin Arbeit geht',
@@ -75,6 +76,7 @@ export const overview: Catalogue['overview'] = {
       up: (who: string) => `${who} antwortet wieder`,
       fallback: (who: string) => `${who} ist eingesprungen`,
       circuit: (who: string) => `${who} wird eine Weile in Ruhe gelassen`,
+      escalated: (who: string) => `Eine Runde ist auf ${who} gewechselt`,
       budget: () => 'Das Tagesbudget',
       error: (who: string) => `Eine Anfrage an ${who} ist gescheitert`,
       image: (who: string) => `${who} hat ein Bild beschrieben`,

@@ -16,7 +16,7 @@ export const settings: Catalogue['settings'] = {
   look: {
     title: 'Fenster',
     language: 'Sprache',
-    languageHint: 'Auch im Tray und in Mitteilungen. Gründe und Fehler einzelner Anfragen bleiben Englisch.',
+    languageHint: 'Auch im Tray und in Mitteilungen. Fehler der Server und einzelner Anfragen bleiben Englisch.',
     theme: 'Farben',
     system: 'System',
     light: 'Hell',
@@ -45,6 +45,7 @@ export const settings: Catalogue['settings'] = {
     backend_offline: 'Ein Backend antwortet nicht mehr',
     backend_back: 'Ein Backend antwortet wieder',
     fallback: 'Ein anderes Modell ist eingesprungen',
+    escalated: 'Eine Runde ist auf ein stärkeres Modell gewechselt',
     budget: 'Das Tagesbudget geht zu Ende oder ist erreicht',
     server: 'Branchline konnte nicht starten',
     hints: {
@@ -84,6 +85,8 @@ export const settings: Catalogue['settings'] = {
     exportAbout: 'Was von den Vorgaben abweicht. Kein Schlüssel ist dabei.',
     exportName: 'Einstellungen als TOML',
     exportNothing: '# Alles ist, wie es kam.',
+    exportSave: 'Als Datei speichern',
+    exported: 'Deine Einstellungen sind gespeichert',
     reset: 'Alle Einstellungen zurücksetzen',
     resetTitle: 'Alle Einstellungen zurücksetzen?',
     resetWhy:

@@ -17,6 +17,8 @@ export const common = {
   cloud: 'Cloud',
   here: 'Here',
   none: 'None',
+  number: (least: number, most: number) =>
+    most > 1e12 ? `A whole number from ${least} on` : `A whole number from ${least} to ${most}`,
   state: {
     starting: 'Starting',
     ok: 'Running',

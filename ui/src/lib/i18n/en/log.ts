@@ -10,10 +10,7 @@ export const log = {
   paused: (count: number) =>
     count === 0 ? 'Paused' : amount(count, { one: '# new request', other: '# new requests' }),
   export: 'Export',
-  exported: {
-    saved: (count: number) => amount(count, { one: '# request saved', other: '# requests saved' }),
-    copied: (count: number) => amount(count, { one: '# request copied', other: '# requests copied' }),
-  },
+  exported: (count: number) => amount(count, { one: '# request saved', other: '# requests saved' }),
   lost: (count: string) => `${count} records were lost, because too many came at once.`,
   filter: {
     text: 'Search',

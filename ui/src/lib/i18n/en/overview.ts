@@ -12,6 +12,7 @@ export const overview = {
   stop: 'Stop',
   stopsElsewhere: 'Stop it where it was started, with Ctrl+C',
   portTaken: (port: number) => `Use port ${port} instead`,
+  portFree: (port: number) => `Port ${port} is free`,
   version: (version: string) => `Version ${version}`,
   mode: {
     label: 'Where work goes',
@@ -73,6 +74,7 @@ export const overview = {
       up: (who: string) => `${who} answers again`,
       fallback: (who: string) => `${who} stood in`,
       circuit: (who: string) => `${who} is left alone for a while`,
+      escalated: (who: string) => `A turn moved to ${who}`,
       budget: () => "The day's budget",
       error: (who: string) => `A request for ${who} failed`,
       image: (who: string) => `${who} described an image`,

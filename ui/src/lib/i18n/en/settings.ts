@@ -44,6 +44,7 @@ export const settings = {
     backend_offline: 'A backend stops answering',
     backend_back: 'A backend answers again',
     fallback: 'Another model stood in',
+    escalated: 'A turn moved to a stronger model',
     budget: 'The day’s budget is nearly used up, or met',
     server: 'Branchline could not start',
     hints: {
@@ -83,6 +84,8 @@ export const settings = {
     exportAbout: 'What differs from the defaults. No key is in it.',
     exportName: 'Settings as TOML',
     exportNothing: '# Everything is as it came.',
+    exportSave: 'Save as a file',
+    exported: 'Your settings are saved',
     reset: 'Reset all settings',
     resetTitle: 'Reset all settings?',
     resetWhy:

@@ -19,6 +19,7 @@ export const common: Catalogue['common'] = {
   cloud: '云端',
   here: '此处',
   none: '无',
+  number: (least: number, most: number) => (most > 1e12 ? `不小于 ${least} 的整数` : `${least} 到 ${most} 的整数`),
   state: {
     starting: '正在启动',
     ok: '运行中',

@@ -3,6 +3,7 @@ import { overview } from './overview';
 import { log } from './log';
 import { models } from './models';
 import { routing } from './routing';
+import { engine } from './engine';
 import { images } from './images';
 import { backends } from './backends';
 import { connect } from './connect';
@@ -10,4 +11,4 @@ import { settings } from './settings';
 import { setup } from './setup';
 import type { Catalogue } from '../en';
 
-export const zh: Catalogue = { common, overview, log, models, routing, images, backends, connect, settings, setup };
+export const zh: Catalogue = { common, overview, log, models, routing, images, backends, connect, settings, setup, engine };

@@ -10,10 +10,7 @@ export const log: Catalogue['log'] = {
   resume: '继续',
   paused: (count: number) => (count === 0 ? '已暂停' : amount(count, { other: '# 个新请求' })),
   export: '导出',
-  exported: {
-    saved: (count: number) => amount(count, { other: '已保存 # 个请求' }),
-    copied: (count: number) => amount(count, { other: '已复制 # 个请求' }),
-  },
+  exported: (count: number) => amount(count, { other: '已保存 # 个请求' }),
   lost: (count: string) => `因为同时到来的请求太多，丢失了 ${count} 条记录。`,
   filter: {
     text: '搜索',

@@ -13,6 +13,7 @@ export const overview: Catalogue['overview'] = {
   stop: '停止',
   stopsElsewhere: '请在启动它的地方用 Ctrl+C 停止',
   portTaken: (port: number) => `改用端口 ${port}`,
+  portFree: (port: number) => `端口 ${port} 可用`,
   version: (version: string) => `版本 ${version}`,
   mode: {
     label: '任务去向',
@@ -74,6 +75,7 @@ export const overview: Catalogue['overview'] = {
       up: (who: string) => `${who} 恢复响应`,
       fallback: (who: string) => `由 ${who} 替补完成`,
       circuit: (who: string) => `${who} 暂停使用一段时间`,
+      escalated: (who: string) => `一个轮次已移交 ${who}`,
       budget: () => '今日预算',
       error: (who: string) => `发给 ${who} 的请求失败`,
       image: (who: string) => `${who} 描述了一张图片`,

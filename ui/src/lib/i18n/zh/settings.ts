@@ -16,7 +16,7 @@ export const settings: Catalogue['settings'] = {
   look: {
     title: '窗口',
     language: '语言',
-    languageHint: '也用于托盘和通知。单个请求的原因和错误仍为英文。',
+    languageHint: '也用于托盘和通知。服务器和单个请求的错误仍为英文。',
     theme: '主题',
     system: '跟随系统',
     light: '浅色',
@@ -45,6 +45,7 @@ export const settings: Catalogue['settings'] = {
     backend_offline: '后端停止响应',
     backend_back: '后端恢复响应',
     fallback: '由另一个模型替补',
+    escalated: '一个轮次已移交更强的模型',
     budget: '今日预算即将用完或已用完',
     server: 'Branchline 无法启动',
     hints: {
@@ -81,6 +82,8 @@ export const settings: Catalogue['settings'] = {
     exportAbout: '与默认值不同的部分。其中没有密钥。',
     exportName: 'TOML 格式的设置',
     exportNothing: '# 一切均为默认值。',
+    exportSave: '保存为文件',
+    exported: '你的设置已保存',
     reset: '重置所有设置',
     resetTitle: '重置所有设置？',
     resetWhy: '后端、角色、规则和本页的一切都恢复为默认值。密钥、日志和图片描述会保留。旧文件保存在新文件旁边。',

@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterEach, expect, test, vi } from 'vitest';
+import { de } from './i18n/de';
+import { en } from './i18n/en';
+import { words } from './i18n/words.svelte';
+import { zh } from './i18n/zh';
+import { said, signalName } from './said';
+
+vi.stubGlobal('document', { documentElement: {} });
+afterEach(() => words.use('en', 'en', en));
+
+test('the engine is heard in the language that is spoken', () => {
+  const reason = 'score 65 reaches the threshold 50: cloud';
+  expect(said(reason)).toBe(reason);
+  words.use('de', 'de', de);
+  expect(said(reason)).toBe('65 Punkte erreichen die Schwelle 50: Cloud');
+  expect(said('lmstudio:a holds 4096 tokens, about 9000 are needed')).toBe('lmstudio:a fasst 4096 Tokens, etwa 9000 werden gebraucht');
+  expect(said('1 code blocks, 3 list items')).toBe('1 Codeblöcke, 3 Listenpunkte');
+  expect(said('about 63 tokens, 37 different words')).toBe('etwa 63 Tokens, 37 verschiedene Wörter');
+  words.use('zh-Hans', 'zh-CN', zh);
+  expect(said('2 image(s) will be described for a model that cannot see')).toBe('将为看不见图片的模型描述 2 张图片');
+  expect(signalName('complex_words')).toBe('复杂词语');
+});
+
+test('what nobody has translated stays as it was written', () => {
+  words.use('de', 'de', de);
+  expect(said('something new')).toBe('something new');
+  expect(signalName('something_new')).toBe('something new');
+});
+
+const places = (text: string) => {
+  let unnamed = 0;
+  return [...text.matchAll(/\{(\w*)[^}]*\}/g)].map(([, name]) => name || String(unnamed++)).toSorted();
+};
+
+test('every phrase is translated into every language, with all that varies in it', () => {
+  expect(Object.keys(zh.engine.reasons)).toEqual(Object.keys(de.engine.reasons));
+  expect(Object.keys(zh.engine.signals)).toEqual(Object.keys(de.engine.signals));
+  for (const { engine } of [de, zh]) {
+    for (const [key, other] of Object.entries(engine.reasons)) expect([key, ...places(other)]).toEqual([key, ...places(key)]);
+  }
+});
+
+test('the phrases are those the engine writes', () => {
+  const folder = new URL('../../../crates/routing/src/', import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.rs'));
+  const source = files.map((path) => readFileSync(new URL(path, folder), 'utf8')).join('\n');
+  const counted = (phrase: string) => phrase.startsWith('{count} ') && source.includes(`"${phrase.slice('{count} '.length)}"`);
+  const written = (phrase: string) =>
+    phrase.startsWith('model id ') || counted(phrase) || source.includes(`"${phrase.replaceAll(/\{\w*\.[^}]*\}/g, '{}')}"`);
+  expect(Object.keys(de.engine.reasons).filter((phrase) => !written(phrase))).toEqual([]);
+  const labels = [...source.matchAll(/Self::\w+ => "([a-z ]+)",/g)].map(([, label]) => label);
+  expect(Object.keys(de.engine.signals).filter((label) => !labels.includes(label))).toEqual([]);
+});
