@@ -231,7 +231,7 @@ export async function checkFits(page) {
 /** No word of a control, heading or badge is cut off; texts that are meant to be (`clip`) have the whole in their title. */
 export async function checkWhole(page) {
   const cut = await page.evaluate(() => {
-    const words = document.querySelectorAll('button, a, label, th, h1, h2, h3, legend, summary, .badge');
+    const words = document.querySelectorAll('button, a, label, th, h1, h2, h3, legend, summary, .badge, .value');
     const hidden = (one) => getComputedStyle(one).overflowX !== 'visible' && !one.closest('.hidden-text, .clip');
     return [...words].filter((one) => one.scrollWidth > one.clientWidth + 1 && hidden(one)).map((one) => one.textContent.trim());
   });

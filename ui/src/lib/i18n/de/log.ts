@@ -46,7 +46,7 @@ export const log: Catalogue['log'] = {
     first: '1. Token',
     firstAbout: 'Zeit bis zum ersten Token der Antwort',
     speed: 'Tempo',
-    tokens: 'Tokens ein / aus',
+    tokens: 'Tokens ein/aus',
     cost: 'Kosten',
   },
   empty: 'Noch keine Anfrage',
