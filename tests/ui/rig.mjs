@@ -166,6 +166,25 @@ export async function signIn(page, engine, hash = '#/overview') {
   await goTo(page, hash);
 }
 
+/** The page believes to be in the desktop app, whose own commands have these answers; what was asked is in `asked`. */
+export async function asDesktop(page, engine, answers) {
+  await page.addInitScript(
+    ({ token, answers }) => {
+      globalThis.asked = [];
+      const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
+      async function rpc({ name, request }) {
+        globalThis.asked.push({ name, request });
+        if (name in answers) return answers[name];
+        const response = await fetch('/api/rpc', { method: 'POST', headers, body: JSON.stringify({ name, request }) });
+        return response.ok ? response.json() : Promise.reject(await response.json());
+      }
+      const invoke = async (command, args) => (command === 'rpc' ? rpc(args) : 1);
+      globalThis.__TAURI_INTERNALS__ = { invoke, transformCallback: () => 1, unregisterCallback() {} };
+    },
+    { token: engine.control, answers },
+  );
+}
+
 /** Goes to a page of the window and waits for its heading. */
 export async function goTo(page, hash) {
   await page.evaluate((to) => (location.hash = to), hash);
