@@ -116,6 +116,38 @@ export const journeys = {
     await checkFits(page);
   },
 
+  async 'a model name stands for a model, and images and trust are set with words'({ startEngine, open }) {
+    const engine = await startEngine({});
+    const page = await open({ dark: true });
+    await signIn(page, engine, '#/routing');
+    const names = page.getByRole('region', { name: 'Model names' });
+    const add = async (from, to) => {
+      await names.getByLabel('Name a client asks for').fill(from);
+      await names.getByLabel(/^Model that answers/).fill(to);
+      await names.getByRole('button', { name: 'Add' }).click();
+    };
+    await add('claude-*-haiku*', 'no colon');
+    await names.getByRole('alert').waitFor();
+    await add('claude-*-haiku*', 'lmstudio:qwen/qwen3-4b, lmstudio:other');
+    await eventually(async () => (await setting(engine, 'model_map'))['claude-*-haiku*']?.length === 2);
+    await names.getByText('lmstudio:qwen/qwen3-4b, lmstudio:other').waitFor();
+    await checkAccess(page);
+    await names.getByRole('button', { name: 'Remove claude-*-haiku*' }).click();
+    await eventually(async () => Object.keys(await setting(engine, 'model_map')).length === 0);
+    await page.getByText('How images are described').click();
+    const prompt = page.getByLabel('What the vision model is asked');
+    await prompt.fill('Describe it\nfor a programmer.');
+    await prompt.blur();
+    await eventually(async () => (await setting(engine, 'vision.prompt')) === 'Describe it\nfor a programmer.');
+    await page.getByText('Projects with rules of their own').click();
+    const trusted = page.getByLabel('Trusted folders');
+    await trusted.fill('/work/acme');
+    await trusted.blur();
+    await eventually(async () => (await setting(engine, 'projects.trusted'))[0] === '/work/acme');
+    await checkAccess(page);
+    await checkFits(page);
+  },
+
   async 'a prompt is explained: score, points, steps, model'({ engine, open }) {
     const full = await engine('full');
     const page = await open();
