@@ -46,3 +46,6 @@ class LanguageChoice {
 }
 
 export const language = new LanguageChoice();
+
+// The system may be told to speak another language while the window is open.
+if (typeof addEventListener !== 'undefined') addEventListener('languagechange', () => void language.apply());
