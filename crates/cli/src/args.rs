@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Images(ImagesCommand),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -349,4 +351,10 @@ pub(crate) enum ImagesCommand {
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ManArgs {
+    /// Folder to write them to, one for each command; it is made where it is missing
+    pub(crate) dir: PathBuf,
 }

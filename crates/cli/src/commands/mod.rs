@@ -11,6 +11,7 @@ mod images;
 mod import;
 mod key;
 mod log;
+mod man;
 mod models;
 mod replay;
 mod route;
@@ -39,6 +40,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Serve(serve) => engine_runtime()?.finish(serve::run(args.global, serve)),
         Command::Completions(shell) => Ok(completions::run(&shell)),
+        Command::Man(args) => man::run(&args),
         Command::Claude(claude) => engine_runtime()?.finish(claude::run(Context::new(args.global)?, claude)),
         command => {
             logging::command();
@@ -69,7 +71,7 @@ async fn run_small(context: Context, command: Command) -> Result<ExitCode> {
         Command::Config(command) => config::run(&context, command).await,
         Command::Images(command) => images::run(&context, command).await,
         // These have a runtime of their own.
-        Command::Serve(_) | Command::Claude(_) | Command::Completions(_) => Ok(ExitCode::SUCCESS),
+        Command::Serve(_) | Command::Claude(_) | Command::Completions(_) | Command::Man(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

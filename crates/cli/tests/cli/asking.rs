@@ -192,6 +192,20 @@ fn without_a_keyring_the_way_round_it_is_named() {
 }
 
 #[test]
+fn every_command_has_a_manual_page() {
+    let home = Home::new();
+    let folder = home.path().join("man/man1");
+    home.run(&["man", &folder.to_string_lossy()]).good();
+    let page = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    assert!(page("branchline.1").contains("Exit codes"));
+    assert!(page("branchline-serve.1").contains("\\-\\-demo"));
+    assert!(page("branchline-config-check.1").contains("settings file"));
+    let file = home.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(home.run(&["man", &file.to_string_lossy()]).code, 1);
+}
+
+#[test]
 fn every_shell_gets_completions() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
