@@ -1,4 +1,7 @@
-//! The rules of the layout: who may import whom, which library lives where, how large a file may be.
+//! The rules of the layout: who may import whom, which library lives where, how large a file may be; and whose work is in the programs.
+
+#[path = "architecture/third_party.rs"]
+mod third_party;
 
 use std::collections::BTreeSet;
 use std::fs;
