@@ -1,4 +1,6 @@
-//! The examples of `docs/rules.md` are settings that check.
+//! The pages about settings are true: the reference is what the schema says, the examples check.
+
+mod reference;
 
 use crate::{ProjectSettings, Settings, check};
 
@@ -32,4 +34,19 @@ fn the_example_of_a_project_file_is_one() {
     assert_eq!(examples.len(), 1);
     let read = ProjectSettings::read(&examples[0], &Settings::default()).unwrap();
     assert!(read.never_cloud && read.rules.len() == 1);
+}
+
+#[test]
+fn the_reference_is_what_the_schema_says() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    let expected = reference::page();
+    if std::env::var_os("BRANCHLINE_UPDATE_DOCS").is_some() {
+        std::fs::write(file, &expected).unwrap();
+    }
+    let found = std::fs::read_to_string(file).unwrap_or_default().replace('\r', "");
+    let differs = expected.lines().zip(found.lines()).find(|(expected, found)| expected != found);
+    assert!(
+        found == expected,
+        "docs/configuration.md is not what the schema says, first {differs:?}; ./dev docs writes it anew"
+    );
 }
