@@ -2,14 +2,32 @@
 
 mod reference;
 
+use std::path::Path;
+
 use crate::{ProjectSettings, Settings, check};
 
-const PAGE: &str = include_str!("../../../docs/rules.md");
+/// README and everything in docs.
+fn pages() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = vec![root.join("README.md")];
+    let mut folders = vec![root.join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path if path.extension().is_some_and(|end| end == "md") => files.push(path),
+                _ => {}
+            }
+        }
+    }
+    files.iter().map(|file| std::fs::read_to_string(file).unwrap().replace('\r', "")).collect()
+}
 
 /// The texts of the blocks that begin with this line.
 fn blocks(opening: &str) -> Vec<String> {
+    let page = pages();
     let mut found = Vec::new();
-    let mut lines = PAGE.lines();
+    let mut lines = page.lines();
     while lines.by_ref().any(|line| line == opening) {
         let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
         found.push(block.join("\n"));
@@ -18,9 +36,9 @@ fn blocks(opening: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_example_of_the_rules_page_checks() {
+fn every_example_checks() {
     let examples = blocks("```toml");
-    assert!(examples.len() >= 6, "{}", examples.len());
+    assert!(examples.len() >= 12, "{}", examples.len());
     for example in examples {
         let report = check(&example);
         assert_eq!((report.problems, report.warnings), (vec![], vec![]), "{example}");
