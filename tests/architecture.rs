@@ -1,5 +1,8 @@
-//! The rules of the layout: who may import whom, which library lives where, how large a file may be; and whose work is in the programs.
+//! The rules of the layout: who may import whom, which library lives where, how large a file may be; whose work is in the programs;
+//! what the pages link to and explain.
 
+#[path = "architecture/pages.rs"]
+mod pages;
 #[path = "architecture/third_party.rs"]
 mod third_party;
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod asking;
+#[cfg(unix)]
+mod pages;
 mod serving;
 mod support;
 mod window;
