@@ -43,6 +43,26 @@ export const journeys = {
     await eventually(async () => (await fetch(`${engine.url}/v1/models`)).status === 200);
   },
 
+  async 'other machines are let in with the token only, under names that are known'({ startEngine, open }) {
+    const engine = await startEngine({ settings: '[server]\nrequire_token = false\n' });
+    const page = await open();
+    await signIn(page, engine, '#/settings');
+    const remote = page.getByRole('switch', { name: 'Let other machines use it' });
+    await remote.click();
+    await eventually(async () => (await setting(engine, 'server.host')) === '0.0.0.0');
+    assert.deepEqual([await setting(engine, 'server.allow_remote'), await setting(engine, 'server.require_token')], [true, true]);
+    assert.ok(await page.getByRole('switch', { name: 'Ask clients for the token' }).isDisabled());
+    const names = page.getByLabel('Names other machines call it by');
+    await names.fill('workstation.lan');
+    await names.blur();
+    await eventually(async () => (await setting(engine, 'server.allowed_hosts'))[0] === 'workstation.lan');
+    await checkAccess(page);
+    await checkFits(page);
+    await remote.click();
+    await eventually(async () => (await setting(engine, 'server.host')) === '127.0.0.1');
+    assert.equal(await setting(engine, 'server.allow_remote'), false);
+  },
+
   async 'a new port is checked, and it is said from when on it counts'({ startEngine, open }) {
     const engine = await startEngine({});
     const page = await open();

@@ -37,6 +37,11 @@ export const settings: Catalogue['settings'] = {
     tokenHint: 'Ohne es kann jedes Programm auf diesem Rechner deine Modelle und deinen Cloud-Schlüssel benutzen.',
     copyToken: 'Client-Token',
     copyTokenHint: 'Teil dessen, was die Seite „Verbinden“ zeigt.',
+    remote: 'Andere Rechner dürfen es benutzen',
+    remoteHint: 'Nur mit dem Token. Was gesendet wird, ist nicht verschlüsselt: für Netze, denen du vertraust.',
+    remoteLater: 'Gilt, wenn Branchline neu gestartet wird.',
+    hosts: 'Namen, unter denen andere Rechner es rufen',
+    hostsHint: 'Einer je Zeile: Rechnernamen oder Adressen dieses Rechners. Anfragen an andere Namen werden abgelehnt.',
     noToken: 'Wird nicht verlangt',
   },
   notifications: {

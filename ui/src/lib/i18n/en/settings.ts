@@ -36,6 +36,11 @@ export const settings = {
     tokenHint: 'Without it any program on this machine can use your models and your cloud key.',
     copyToken: 'Client token',
     copyTokenHint: 'Part of what the Connect page shows.',
+    remote: 'Let other machines use it',
+    remoteHint: 'Only with the token. What is sent is not encrypted: for networks you trust.',
+    remoteLater: 'It counts when Branchline is started again.',
+    hosts: 'Names other machines call it by',
+    hostsHint: 'One a line: host names or addresses of this machine. Requests for any other name are refused.',
     noToken: 'Not asked for',
   },
   notifications: {

@@ -37,6 +37,11 @@ export const settings: Catalogue['settings'] = {
     tokenHint: '否则本机上的任何程序都能使用你的模型和云端密钥。',
     copyToken: '客户端令牌',
     copyTokenHint: '“连接”页面所示内容的一部分。',
+    remote: '允许其他机器使用',
+    remoteHint: '必须提供令牌。传输内容不加密，请只在信任的网络中使用。',
+    remoteLater: '重新启动 Branchline 后生效。',
+    hosts: '其他机器使用的名称',
+    hostsHint: '每行一个：本机的主机名或地址。发往其他名称的请求会被拒绝。',
     noToken: '不要求',
   },
   notifications: {
