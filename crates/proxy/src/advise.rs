@@ -98,7 +98,7 @@ fn question<'q>(request: &'q Request<'_>, at: usize, model: &'q str) -> Request<
         model: Text::plain(model),
         max_tokens: Some(LONGEST),
         system: Content::Text(Text::plain(TASK)),
-        messages,
+        messages: messages.into(),
         ..Request::default()
     }
 }

@@ -203,7 +203,7 @@ impl Attempt<'_> {
     }
 
     /// Models of the user's own may write calls and thoughts as text; a cloud's servers have the parsers that fit.
-    fn recovery(&self) -> Option<Recovery> {
+    fn recovery(&self) -> Option<Recovery<'_>> {
         if !self.candidate.local || self.manner == Manner::Raw {
             return None;
         }

@@ -63,7 +63,7 @@ fn question<'q>(model: &'q str, shown: &'q str) -> Request<'q> {
         model: Text::plain(model),
         max_tokens: Some(ANSWER),
         system: Content::Text(Text::plain(TASK)),
-        messages: vec![Message { content: said, ..Message::default() }],
+        messages: vec![Message { content: said, ..Message::default() }].into(),
         ..Request::default()
     }
 }

@@ -254,7 +254,7 @@ async fn ask(call: &Call, backend: &Backend, model: &str, picture: &Picture) -> 
     let request = Request {
         model: Text::plain(model),
         max_tokens: Some(u64::from(vision.max_tokens)),
-        messages: vec![Message { role: Role::User, content, ..Message::default() }],
+        messages: vec![Message { role: Role::User, content, ..Message::default() }].into(),
         ..Request::default()
     };
     let text = crate::aside::ask(call, backend, Who::looking_at_a_picture(), &request).await?;

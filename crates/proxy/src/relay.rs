@@ -47,7 +47,7 @@ pub(crate) struct Relay<'r> {
     /// We asked for the closing usage chunk, the client did not.
     pub(crate) hide_usage: bool,
     /// Makes calls and thoughts real that were written as text.
-    pub(crate) recovery: Option<Recovery>,
+    pub(crate) recovery: Option<Recovery<'r>>,
     /// The tools the client offered.
     pub(crate) tools: &'r [Tool<'r>],
     /// The answer comes from Ollama's own endpoint.
@@ -132,7 +132,7 @@ impl Relay<'_> {
         self.end(stream).await
     }
 
-    async fn pass_on(&mut self, stream: &mut Stream, piece: Bytes) {
+    async fn pass_on(&mut self, stream: &mut Stream<'_>, piece: Bytes) {
         if self.manner == Manner::Raw {
             stream.framer.push(piece);
         }
@@ -155,7 +155,7 @@ impl Relay<'_> {
         self.line.flush().await;
     }
 
-    async fn end(&mut self, mut stream: Stream) -> Result<Learned, Miss> {
+    async fn end(&mut self, mut stream: Stream<'_>) -> Result<Learned, Miss> {
         if stream.is_ours() && stream.begun {
             self.line.say_shadow();
         }
@@ -174,13 +174,13 @@ impl Relay<'_> {
     }
 
     /// The backend said inside its stream that it failed, or ended it too early.
-    async fn failed(&mut self, stream: Stream, failure: Failure) -> Result<Learned, Miss> {
+    async fn failed(&mut self, stream: Stream<'_>, failure: Failure) -> Result<Learned, Miss> {
         self.broken(stream, wrong_answer(failure)).await
     }
 
     /// Before the answer began another candidate may try; after that the client is told in the stream. An answer that met
     /// the end of the window ends as such: an error would make the client ask for the rest, which fits as little.
-    async fn broken(&mut self, mut stream: Stream, miss: Miss) -> Result<Learned, Miss> {
+    async fn broken(&mut self, mut stream: Stream<'_>, miss: Miss) -> Result<Learned, Miss> {
         if !stream.begun {
             return Err(miss);
         }

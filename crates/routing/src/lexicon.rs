@@ -242,15 +242,17 @@ fn find_frames(text: &str) -> Option<&'static str> {
         .map(|(_, origin)| *origin)
 }
 
+static OPENERS: LazyLock<Vec<(f32, &str)>> = LazyLock::new(|| words::terms(words::OPENERS).collect());
+
 /// The simple opener at the very start of the text, with its points; the longest one wins.
 pub(crate) fn find_opener(text: &str) -> Option<(f32, &'static str)> {
     let text = text.trim_start();
     let opens = |term: &str| {
-        let stem = term.trim_end_matches('*');
+        let stem = term.strip_suffix('*').unwrap_or(term);
         text.get(..stem.len()).is_some_and(|start| start.eq_ignore_ascii_case(stem))
             && (stem.len() < term.len() || is_unspaced(stem) || !text[stem.len()..].starts_with(in_word))
     };
-    words::terms(words::OPENERS).filter(|(_, term)| opens(term)).max_by_key(|(_, term)| term.len())
+    OPENERS.iter().filter(|(_, term)| opens(term)).max_by_key(|(_, term)| term.len()).copied()
 }
 
 #[cfg(test)]

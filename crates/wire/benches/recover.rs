@@ -19,19 +19,21 @@ fn tools() -> Vec<Tool<'static>> {
             server_type: None,
             defer_loading: false,
             raw: None,
+            tokens: 0,
         })
         .into()
 }
 
 /// A recovery in the middle of a sentence.
-fn talking() -> Recovery {
-    let mut recovery = Recovery::new(&tools());
+fn talking<'t>(tools: &'t [Tool<'t>]) -> Recovery<'t> {
+    let mut recovery = Recovery::new(tools);
     recovery.event(Event::BlockStart(BlockStart::Text), &mut |_| ());
     recovery.event(Event::Delta(Delta::Text(Text::escaped("Let me see "))), &mut |_| ());
     recovery
 }
 
 fn bench(criterion: &mut Criterion) {
+    let tools = tools();
     criterion.bench_function("the event alone, ordinary", |b| {
         let out: &mut dyn FnMut(Event<'_>) = &mut |event| drop(black_box(event));
         b.iter(|| out(Event::Delta(Delta::Text(Text::escaped(black_box(" and then it goes on"))))));
@@ -41,7 +43,7 @@ fn bench(criterion: &mut Criterion) {
         ("a delta with a line break", r" the end.\n\nThen, on"),
         ("a delta with brackets", " if a < b { v[i] }..."),
     ] {
-        let mut recovery = talking();
+        let mut recovery = talking(&tools);
         criterion.bench_function(name, |b| {
             b.iter(|| {
                 let delta = Event::Delta(Delta::Text(Text::escaped(black_box(delta))));
@@ -58,7 +60,7 @@ fn bench(criterion: &mut Criterion) {
             chars.chunks(4).map(|piece| Text::plain(&piece.iter().collect::<String>()).into_owned()).collect();
         criterion.bench_function(&format!("a {family} call of 50 KB in deltas of 4"), |b| {
             b.iter(|| {
-                let mut recovery = talking();
+                let mut recovery = talking(&tools);
                 for delta in &deltas {
                     recovery.event(Event::Delta(Delta::Text(delta.borrowed())), &mut |event| drop(black_box(event)));
                 }

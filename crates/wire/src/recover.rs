@@ -30,8 +30,8 @@ type Out<'o> = &'o mut dyn FnMut(Event<'_>);
 
 /// Recovers one answer.
 #[derive(Debug)]
-pub struct Recovery {
-    filter: Filter,
+pub struct Recovery<'t> {
+    filter: Filter<'t>,
     blocks: Blocks,
     /// The block the backend has open.
     inbound: Inbound,
@@ -53,11 +53,11 @@ enum Inbound {
     Other,
 }
 
-impl Recovery {
+impl<'t> Recovery<'t> {
     /// Recovery for an answer to a request with these tools. Without tools only thoughts and leaked tokens are
     /// looked for.
     #[must_use]
-    pub fn new(tools: &[Tool<'_>]) -> Self {
+    pub fn new(tools: &'t [Tool<'_>]) -> Self {
         Self {
             filter: Filter::new(Tools::new(tools)),
             blocks: Blocks::new(Mint::default()),

@@ -36,12 +36,12 @@ pub fn estimate_tools(tools: &[Tool<'_>]) -> u64 {
 /// Tokens of a text, plain or in the escaped form of JSON.
 #[must_use]
 pub fn estimate_text(text: &str) -> u64 {
-    Classes::count(text.as_bytes(), Classes::SAMPLES).tokens()
+    Classes::estimate(text.as_bytes(), Classes::SAMPLES)
 }
 
-/// The same for one of many texts whose errors even out: a list of tools is sampled as if it were one text.
-fn estimate_one_of_many(text: &str) -> u64 {
-    Classes::count(text.as_bytes(), 1).tokens()
+/// The same for a tool as it stands in a request: one of many, whose errors even out.
+pub(crate) fn estimate_tool(raw: &str) -> u64 {
+    Classes::estimate(raw.as_bytes(), 1)
 }
 
 fn content(content: &Content<'_>) -> u64 {
@@ -79,8 +79,8 @@ fn document(source: &Json<'_>) -> u64 {
 }
 
 fn tool(tool: &Tool<'_>) -> u64 {
-    if let Some(raw) = tool.raw {
-        return estimate_one_of_many(raw);
+    if tool.raw.is_some() {
+        return tool.tokens;
     }
     let schema = tool.input_schema.as_ref().map_or(0, |schema| estimate_text(schema.as_str()));
     PER_CALL + of(&tool.name) + tool.description.as_ref().map_or(0, of) + schema
@@ -112,32 +112,21 @@ impl Classes {
     const STRIDE: usize = 8;
     const SAMPLES: usize = 3;
 
-    fn count(bytes: &[u8], samples: usize) -> Self {
+    /// Tokens of a text of which at least so many samples are read.
+    fn estimate(bytes: &[u8], samples: usize) -> u64 {
         let stride = (bytes.len() / (samples * Self::BLOCK)).min(Self::STRIDE);
-        if stride > 1 { Self::sample(bytes, stride) } else { Self::count_all(bytes) }
+        if stride > 1 { Self::sample(bytes, stride) } else { Self::count_all(bytes).weight().div_ceil(WEIGHT) }
     }
 
-    fn sample(bytes: &[u8], stride: usize) -> Self {
+    fn sample(bytes: &[u8], stride: usize) -> u64 {
         let mut some = Self::default();
         let mut read = 0;
         // Each block but the first byte, which has no byte before it in the block.
         for block in bytes.chunks(Self::BLOCK + 1).step_by(stride) {
             some.add(&block[1..], &block[..block.len() - 1]);
-            read += block.len() - 1;
+            read += block.len() as u64 - 1;
         }
-        some.scaled(bytes.len() as u64, read.max(1) as u64)
-    }
-
-    const fn scaled(self, whole: u64, read: u64) -> Self {
-        Self {
-            letters: self.letters * whole / read,
-            words: self.words * whole / read,
-            digits: self.digits * whole / read,
-            wide: self.wide * whole / read,
-            marks: self.marks * whole / read,
-            mark_runs: self.mark_runs * whole / read,
-            slashes: self.slashes * whole / read,
-        }
+        (some.weight() * bytes.len() as u64).div_ceil(read.max(1) * WEIGHT)
     }
 
     fn count_all(bytes: &[u8]) -> Self {
@@ -172,18 +161,20 @@ impl Classes {
         self.slashes += u64::from(slashes);
     }
 
-    /// Weights in 1/1024 token. `wide` is set by hand: three bytes of Chinese or Japanese are 0.75 tokens.
-    const fn tokens(self) -> u64 {
-        let sum = self.letters * 140
+    /// In parts of a token. `wide` is set by hand: three bytes of Chinese or Japanese are 0.75 tokens.
+    const fn weight(self) -> u64 {
+        self.letters * 140
             + self.words * 504
             + self.digits * 855
             + self.wide * 256
             + self.marks * 276
             + self.mark_runs * 348
-            + self.slashes * 241;
-        sum.div_ceil(1024)
+            + self.slashes * 241
     }
 }
+
+/// What a token weighs.
+const WEIGHT: u64 = 1024;
 
 const fn is_letter(byte: u8) -> bool {
     (byte | 0x20).wrapping_sub(b'a') < 26
@@ -239,7 +230,7 @@ mod tests {
         let code = "fn total(values: &[u64]) -> u64 { values.iter().map(|v| v * 3).sum() }\\n";
         let text = [prose.repeat(300), code.repeat(500)].concat();
         let (sampled, read) =
-            (Classes::sample(text.as_bytes(), Classes::STRIDE).tokens(), Classes::count_all(text.as_bytes()).tokens());
+            (Classes::sample(text.as_bytes(), Classes::STRIDE), Classes::count_all(text.as_bytes()).weight() / WEIGHT);
         assert!(sampled.abs_diff(read) * 50 < read, "{sampled} for {read}");
     }
 

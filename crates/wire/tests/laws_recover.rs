@@ -11,6 +11,8 @@ use branchline_wire::json::Json;
 use branchline_wire::recover::{self, Recovery, Report, recover_response};
 use branchline_wire::text::Text;
 use grammar::{check_grammar, frames};
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
@@ -30,12 +32,11 @@ fn tool(name: &'static str) -> Tool<'static> {
         server_type: None,
         defer_loading: false,
         raw: None,
+        tokens: 0,
     }
 }
 
-fn tools() -> [Tool<'static>; 3] {
-    [tool("Read"), tool("Write"), tool("mcp__git__log")]
-}
+static TOOLS: LazyLock<[Tool<'static>; 3]> = LazyLock::new(|| [tool("Read"), tool("Write"), tool("mcp__git__log")]);
 
 fn whole(text: &str) -> Vec<String> {
     vec![text.to_owned()]
@@ -69,7 +70,7 @@ impl Run {
     }
 }
 
-fn run_events(recovery: Recovery, events: Vec<Event<'static>>) -> Run {
+fn run_events(recovery: Recovery<'_>, events: Vec<Event<'static>>) -> Run {
     let mut recovery = recovery.seeded(1);
     let (mut collector, mut encoder) = (Collector::default(), Encoder::seeded(1));
     let (mut bytes, mut texts) = (Vec::new(), Vec::new());
@@ -119,7 +120,7 @@ fn native_call(name: &'static str, arguments: &Value) -> Vec<Event<'static>> {
     ]
 }
 
-fn run_with(recovery: Recovery, blocks: &[(bool, Vec<String>)], reason: StopReason) -> Run {
+fn run_with(recovery: Recovery<'_>, blocks: &[(bool, Vec<String>)], reason: StopReason) -> Run {
     let mut events = vec![start()];
     events.extend(blocks.iter().flat_map(|(thinking, deltas)| prose_block(*thinking, deltas)));
     events.extend([Event::Stop { reason, stop_sequence: None, usage: Usage::default() }, Event::End]);
@@ -127,7 +128,7 @@ fn run_with(recovery: Recovery, blocks: &[(bool, Vec<String>)], reason: StopReas
 }
 
 fn run(deltas: Vec<String>, reason: StopReason) -> Run {
-    run_with(Recovery::new(&tools()), &[(false, deltas)], reason)
+    run_with(Recovery::new(&*TOOLS), &[(false, deltas)], reason)
 }
 
 fn calls(response: &Response<'_>) -> Vec<(String, Value)> {
@@ -257,7 +258,7 @@ proptest! {
 
     #[test]
     fn any_chunking_gives_the_same_blocks_where_thoughts_come_first(text in shards(), steps in steps(), reason in reason()) {
-        let recovery = || Recovery::new(&tools()).thinking_first();
+        let recovery = || Recovery::new(&*TOOLS).thinking_first();
         let one = run_with(recovery(), &[(false, whole(&text))], reason);
         let many = run_with(recovery(), &[(false, pieces(&text, &steps))], reason);
         prop_assert_eq!(one.response(), many.response(), "{:?}", text);
@@ -295,7 +296,7 @@ proptest! {
                 events.push(Event::Error(Failure::new(FailureKind::Api, "gone")));
             }
         }
-        let out = run_events(Recovery::new(&tools()), events);
+        let out = run_events(Recovery::new(&*TOOLS), events);
         prop_assert!(check_grammar(&frames(&out.bytes))?);
     }
 
@@ -303,7 +304,7 @@ proptest! {
     fn no_text_makes_it_panic(texts in prop::collection::vec(prop_oneof![any::<String>(), shards()], 1..4), reason in reason()) {
         let text = texts.concat();
         run(texts.clone(), reason);
-        run_with(Recovery::new(&tools()).thinking_first(), &[(true, whole(&text)), (false, texts)], reason);
+        run_with(Recovery::new(&*TOOLS).thinking_first(), &[(true, whole(&text)), (false, texts)], reason);
     }
 
     #[test]
@@ -415,7 +416,7 @@ proptest! {
             stop_reason: Some(reason),
             ..Response::default()
         };
-        let report = recover_response(&mut response, &tools());
+        let report = recover_response(&mut response, &*TOOLS);
         prop_assert_eq!(&report, &streamed.report);
         prop_assert_eq!(calls(&response), calls(streamed.response()));
         prop_assert_eq!(response.stop_reason, streamed.response().stop_reason);

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
+use std::sync::LazyLock;
+
 use branchline_wire::collect::Collector;
 use branchline_wire::hub::Failure;
 use branchline_wire::hub::{
@@ -23,12 +25,11 @@ fn tool(name: &'static str) -> Tool<'static> {
         server_type: None,
         defer_loading: false,
         raw: None,
+        tokens: 0,
     }
 }
 
-fn tools() -> [Tool<'static>; 3] {
-    [tool("f"), tool("g"), tool("Bash")]
-}
+static TOOLS: LazyLock<[Tool<'static>; 3]> = LazyLock::new(|| [tool("f"), tool("g"), tool("Bash")]);
 
 /// An answer as `T:text`, `K:thoughts`, `C:name arguments`, one per block.
 fn shown(response: &Response<'_>) -> Vec<String> {
@@ -44,7 +45,7 @@ fn shown(response: &Response<'_>) -> Vec<String> {
     response.content.iter().map(show).collect()
 }
 
-fn feed(mut recovery: Recovery, events: Vec<Event<'_>>) -> (Response<'static>, Report) {
+fn feed(mut recovery: Recovery<'_>, events: Vec<Event<'_>>) -> (Response<'static>, Report) {
     let mut collector = Collector::default();
     for event in events {
         recovery.event(event, &mut |event| collector.event(&event));
@@ -69,7 +70,7 @@ fn end(reason: StopReason) -> [Event<'static>; 2] {
     [Event::Stop { reason, stop_sequence: None, usage: Usage::default() }, Event::End]
 }
 
-fn read(recovery: impl Fn() -> Recovery, text: &str, reason: StopReason) -> (Vec<String>, StopReason, Report) {
+fn read(recovery: impl Fn() -> Recovery<'static>, text: &str, reason: StopReason) -> (Vec<String>, StopReason, Report) {
     let mut results = [usize::MAX, 1, 3].map(|step| {
         let mut events = text_events(text, step.min(1 << 20), false);
         events.extend(end(reason));
@@ -82,7 +83,7 @@ fn read(recovery: impl Fn() -> Recovery, text: &str, reason: StopReason) -> (Vec
 }
 
 fn answer(text: &str) -> (Vec<String>, StopReason, Report) {
-    read(|| Recovery::new(&tools()), text, StopReason::EndTurn)
+    read(|| Recovery::new(&*TOOLS), text, StopReason::EndTurn)
 }
 
 /// Checks that a text gives these blocks.
@@ -216,7 +217,7 @@ fn thoughts_whose_beginning_stood_in_the_prompt_are_known_once_that_was_learned(
     for text in
         ["hm\n</think>\n\nyes", "hm\n[BEGIN FINAL RESPONSE]\nyes", "<think>\nhm\n</think>yes", "hm\n</seed:think>yes"]
     {
-        let (blocks, _, _) = read(|| Recovery::new(&tools()).thinking_first(), text, StopReason::EndTurn);
+        let (blocks, _, _) = read(|| Recovery::new(&*TOOLS).thinking_first(), text, StopReason::EndTurn);
         assert_eq!(blocks, ["K:hm\n", "T:yes"], "{text}");
     }
     let (blocks, _, report) = answer("hm\n</think>\n\nyes");
@@ -228,13 +229,13 @@ fn thoughts_whose_beginning_stood_in_the_prompt_are_known_once_that_was_learned(
         stop_reason: Some(StopReason::EndTurn),
         ..Response::default()
     };
-    recover_response(&mut response, &tools());
+    recover_response(&mut response, &*TOOLS);
     assert_eq!(shown(&response), ["K:hm\n", "T:yes"], "a whole answer needs no memory");
 }
 
 #[test]
 fn an_answer_wrongly_taken_for_thoughts_is_still_given() {
-    let first = || Recovery::new(&tools()).thinking_first();
+    let first = || Recovery::new(&*TOOLS).thinking_first();
     let (blocks, reason, report) =
         read(first, "yes <tool_call>{\"name\": \"g\", \"arguments\": {}}</tool_call>", StopReason::EndTurn);
     assert_eq!(blocks[1..], ["T:yes ", "C:g {}"]);
@@ -348,18 +349,18 @@ fn a_truncated_call_stays_text_and_is_reported() {
         "<|tool_call>call:f{s:<|\"|>ha",
     ] {
         for reason in [StopReason::EndTurn, StopReason::MaxTokens] {
-            let (blocks, stop, report) = read(|| Recovery::new(&tools()), text, reason);
+            let (blocks, stop, report) = read(|| Recovery::new(&*TOOLS), text, reason);
             assert_eq!(blocks, [format!("T:{text}")]);
             assert_eq!(stop, StopReason::MaxTokens, "{text}");
             assert!(report.truncated() && report.left[0].name.ends_with('f'), "{text} {report:?}");
         }
     }
     let text = "<tool_call>{\"name\": \"f\", \"arguments\": {\"s\": \"x\"}";
-    let (blocks, stop, _) = read(|| Recovery::new(&tools()), text, StopReason::ContextWindow);
+    let (blocks, stop, _) = read(|| Recovery::new(&*TOOLS), text, StopReason::ContextWindow);
     assert_eq!((blocks, stop), (vec![format!("T:{text}")], StopReason::ContextWindow));
     // Complete as far as it goes, but more may have been coming.
     let (blocks, stop, _) =
-        read(|| Recovery::new(&tools()), "<function=f>\n<parameter=a>\n1\n</parameter>\n", StopReason::MaxTokens);
+        read(|| Recovery::new(&*TOOLS), "<function=f>\n<parameter=a>\n1\n</parameter>\n", StopReason::MaxTokens);
     assert_eq!((blocks.len(), stop), (1, StopReason::MaxTokens));
     let (blocks, stop, _) = answer("<function=g>\n</function>\n<function=f>\n<parameter=s>\n<function=g>\n</function>");
     assert_eq!(blocks, ["C:g {}", "T:<function=f>\n<parameter=s>\n<function=g>\n</function>"]);
@@ -442,7 +443,7 @@ fn calls_in_thoughts_count_when_nothing_else_was_said() {
             events.extend(text_events(said, 4, false));
         }
         events.extend(end(StopReason::EndTurn));
-        let (response, report) = feed(Recovery::new(&tools()), events);
+        let (response, report) = feed(Recovery::new(&*TOOLS), events);
         (shown(&response).split_off(1), response.stop_reason.unwrap(), report)
     };
     let (blocks, reason, report) = thought(&format!("I call f.\n{call}"), "");
@@ -471,7 +472,7 @@ fn beside_native_calls_only_thoughts_are_looked_for() {
     let mut events: Vec<_> = native("f", "{}").into();
     events.extend(text_events(text, 5, false));
     events.extend(end(StopReason::ToolUse));
-    let (response, report) = feed(Recovery::new(&tools()), events);
+    let (response, report) = feed(Recovery::new(&*TOOLS), events);
     assert_eq!(shown(&response)[..2], ["C:f {}", "K:hm"]);
     assert!(shown(&response)[2].starts_with("T:see <tool_call>") && report.calls.is_empty());
 }
@@ -482,7 +483,7 @@ fn a_call_that_came_as_text_and_natively_is_one_call() {
         let mut events = text_events("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>", 5, false);
         events.extend(native("f", arguments));
         events.extend(end(StopReason::ToolUse));
-        let (response, report) = feed(Recovery::new(&tools()), events);
+        let (response, report) = feed(Recovery::new(&*TOOLS), events);
         (shown(&response), report.repeated)
     };
     assert_eq!(run("{\"a\": 1}"), (vec![F.to_owned()], 1));
@@ -494,7 +495,7 @@ fn what_is_held_when_the_stream_fails_comes_out_as_text() {
     let mut events = text_events("a <tool_call>{\"name\": \"f\", \"argu", 3, false);
     events.pop();
     events.push(Event::Error(Failure::new(FailureKind::Api, "gone")));
-    let mut recovery = Recovery::new(&tools());
+    let mut recovery = Recovery::new(&*TOOLS);
     let mut seen = Vec::new();
     for event in events {
         recovery.event(event, &mut |event| {
@@ -524,7 +525,7 @@ fn escapes_of_the_wire_hide_no_marker() {
     events.push(Event::Delta(Delta::Text(Text::escaped(wire))));
     events.push(Event::BlockStop);
     events.extend(end(StopReason::EndTurn));
-    assert_eq!(shown(&feed(Recovery::new(&tools()), events).0), [F]);
+    assert_eq!(shown(&feed(Recovery::new(&*TOOLS), events).0), [F]);
 }
 
 #[test]
@@ -544,7 +545,7 @@ fn a_long_call_is_read_in_little_time() {
     );
     let mut events = text_events(&text, 4, false);
     events.extend(end(StopReason::EndTurn));
-    let (response, _) = feed(Recovery::new(&tools()), events);
+    let (response, _) = feed(Recovery::new(&*TOOLS), events);
     assert_eq!(response.content.len(), 1);
     assert!(shown(&response)[0].starts_with("C:f"));
 }

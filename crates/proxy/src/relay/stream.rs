@@ -13,7 +13,7 @@ use super::{Full, KEPT_TEXT, Learned};
 use crate::line::{Line, Manner};
 
 /// The reading side of a streamed answer.
-pub(super) struct Stream {
+pub(super) struct Stream<'t> {
     parser: sse::Parser,
     /// Reads lines of JSON instead of events.
     lines: Option<ollama::Reader>,
@@ -29,17 +29,17 @@ pub(super) struct Stream {
     /// `[DONE]` came.
     pub(super) done: bool,
     keep_text: bool,
-    recovery: Option<Recovery>,
+    recovery: Option<Recovery<'t>>,
     pub(super) learned: Learned,
 }
 
-impl Stream {
+impl<'t> Stream<'t> {
     /// What is said of this piece has to be in our own words.
     pub(super) const fn is_ours(&self) -> bool {
         self.headless || self.failure.is_some()
     }
 
-    pub(super) fn new(protocol: Protocol, keep_text: bool, recovery: Option<Recovery>, full: Full) -> Self {
+    pub(super) fn new(protocol: Protocol, keep_text: bool, recovery: Option<Recovery<'t>>, full: Full) -> Self {
         Self {
             parser: sse::Parser::default(),
             lines: None,
@@ -134,7 +134,7 @@ struct Hearer<'h> {
 
 impl Hearer<'_> {
     /// Calls and thoughts written as text are made real first.
-    fn recovered(&mut self, recovery: &mut Option<Recovery>, event: Event<'_>) {
+    fn recovered(&mut self, recovery: &mut Option<Recovery<'_>>, event: Event<'_>) {
         match recovery {
             Some(recovery) => recovery.event(event, &mut |event| self.hear(event)),
             None => self.hear(event),

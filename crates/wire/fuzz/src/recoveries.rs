@@ -60,11 +60,13 @@ fn tools() -> [Tool<'static>; 3] {
         server_type: None,
         defer_loading: false,
         raw: None,
+        tokens: 0,
     })
 }
 
 fn recovered(pieces: &[&str], thinking: bool, reason: StopReason) -> Result<Response<'static>, Failure> {
-    let mut recovery = Recovery::new(&tools()).seeded(1);
+    let tools = tools();
+    let mut recovery = Recovery::new(&tools).seeded(1);
     let mut collector = Collector::default();
     let mut open = false;
     let mut out = |event: Event<'_>| {

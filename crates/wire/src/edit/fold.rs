@@ -15,7 +15,7 @@ pub(super) fn fold(request: &mut Request<'_>) -> Vec<Dropped> {
     let mut out: Vec<Message<'_>> = Vec::with_capacity(request.messages.len());
     // Instructions behind an assistant's turn wait for the next user's.
     let mut waiting: Vec<Text<'static>> = Vec::new();
-    for (at, mut message) in std::mem::take(&mut request.messages).into_iter().enumerate() {
+    for (at, mut message) in std::mem::take(&mut *request.messages).into_iter().enumerate() {
         if message.role != Role::System {
             if message.role == Role::User {
                 if let Some(text) = joined(&mut waiting) {
@@ -36,7 +36,7 @@ pub(super) fn fold(request: &mut Request<'_>) -> Vec<Dropped> {
         }
     }
     own_turn(&mut out, &mut waiting);
-    request.messages = out;
+    request.messages = out.into();
     dropped
 }
 

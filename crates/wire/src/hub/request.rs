@@ -1,5 +1,8 @@
 //! The request half of the hub.
 
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
 use super::Field;
 use crate::Protocol;
 use crate::json::Json;
@@ -15,7 +18,7 @@ pub struct Request<'a> {
     /// System prompt; an empty list where there is none.
     pub system: Content<'a>,
     /// The conversation.
-    pub messages: Vec<Message<'a>>,
+    pub messages: Messages<'a>,
     /// Tools on offer, in the client's order.
     pub tools: Vec<Tool<'a>>,
     /// Which tool must be called, if any.
@@ -77,6 +80,39 @@ pub enum Role {
     Assistant,
     /// Instructions in the middle of a conversation (protocols A.5).
     System,
+}
+
+/// The messages of a request. A copy shares them until one is changed: most edits of a request change none.
+#[derive(Clone, Debug, Default)]
+pub struct Messages<'a>(Arc<Vec<Message<'a>>>);
+
+impl<'a> From<Vec<Message<'a>>> for Messages<'a> {
+    fn from(messages: Vec<Message<'a>>) -> Self {
+        Self(Arc::new(messages))
+    }
+}
+
+impl<'a> Deref for Messages<'a> {
+    type Target = Vec<Message<'a>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Messages<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl<'m, 'a> IntoIterator for &'m Messages<'a> {
+    type Item = &'m Message<'a>;
+    type IntoIter = std::slice::Iter<'m, Message<'a>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
 }
 
 /// One message.
@@ -271,6 +307,8 @@ pub struct Tool<'a> {
     pub defer_loading: bool,
     /// The tool as it stood in an Anthropic body.
     pub raw: Option<&'a str>,
+    /// Tokens of `raw`, as estimated when it was read.
+    pub tokens: u64,
 }
 
 /// Which tool must be called.

@@ -44,8 +44,8 @@ enum Mode {
 
 /// Finds what is not text.
 #[derive(Debug)]
-pub(super) struct Filter {
-    tools: Tools,
+pub(super) struct Filter<'t> {
+    tools: Tools<'t>,
     /// Calls are looked for.
     pub(super) calls: bool,
     /// Thoughts are looked for.
@@ -99,8 +99,8 @@ enum Outcome {
     Take(&'static Family, Found, usize),
 }
 
-impl Filter {
-    pub(super) fn new(tools: Tools) -> Self {
+impl<'t> Filter<'t> {
+    pub(super) fn new(tools: Tools<'t>) -> Self {
         Self {
             calls: !tools.is_empty(),
             tools,
@@ -276,7 +276,7 @@ impl Filter {
         Outcome::Text
     }
 
-    fn reader<'t>(&'t self, text: &'t str, marker: &'static str, end: End) -> Reader<'t> {
+    fn reader<'r>(&'r self, text: &'r str, marker: &'static str, end: End) -> Reader<'r> {
         Reader {
             text,
             at: marker.len(),
@@ -370,7 +370,7 @@ impl Filter {
         out(Piece::Call { name: &tool.name, arguments: &arguments });
         self.report.calls.push(RecoveredCall {
             family: self.last_family,
-            name: tool.name.clone(),
+            name: tool.name.to_string(),
             repaired: draft.repaired,
             coerced,
             in_thinking: false,

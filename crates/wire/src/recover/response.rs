@@ -19,7 +19,7 @@ pub(super) fn recover(response: &mut Response<'_>, tools: &[Tool<'_>]) -> Report
     report
 }
 
-fn run(response: &Response<'_>, mut recovery: Recovery) -> (Option<Response<'static>>, Report) {
+fn run(response: &Response<'_>, mut recovery: Recovery<'_>) -> (Option<Response<'static>>, Report) {
     let native = response.content.iter().any(|block| matches!(block.kind, BlockKind::ToolUse { .. }));
     if native {
         recovery.native = true;
@@ -37,7 +37,7 @@ fn run(response: &Response<'_>, mut recovery: Recovery) -> (Option<Response<'sta
     (collector.finish().ok(), recovery.report())
 }
 
-fn feed(block: &Block<'_>, recovery: &mut Recovery, out: &mut dyn FnMut(Event<'_>)) {
+fn feed(block: &Block<'_>, recovery: &mut Recovery<'_>, out: &mut dyn FnMut(Event<'_>)) {
     let (start, deltas) = match &block.kind {
         BlockKind::Text { text } => (BlockStart::Text, vec![Delta::Text(text.borrowed())]),
         BlockKind::Thinking { thinking, signature } => {

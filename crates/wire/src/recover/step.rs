@@ -83,7 +83,7 @@ pub(super) struct Reader<'t> {
     /// And it ended because a limit was met, not because the model was done.
     pub(super) cut: bool,
     /// The tools on offer.
-    pub(super) tools: &'t Tools,
+    pub(super) tools: &'t Tools<'t>,
     /// The byte before the marker, 0 at the beginning.
     pub(super) before: u8,
     /// Nothing visible stands before the marker.

@@ -1,34 +1,37 @@
 //! The tools of a request, as recovery needs them.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::hub;
+use crate::json::Json;
 
 /// Names and schemas.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tools(Vec<Tool>);
+pub(super) struct Tools<'t>(Vec<Tool<'t>>);
 
 /// One tool.
 #[derive(Clone, Debug)]
-pub(super) struct Tool {
+pub(super) struct Tool<'t> {
     /// Name as the client gave it.
-    pub(super) name: String,
-    schema: Option<String>,
+    pub(super) name: Cow<'t, str>,
+    schema: Option<&'t str>,
 }
 
-impl Tool {
+impl Tool<'_> {
     /// Its schema; `Null` where it has none.
     pub(super) fn schema(&self) -> Value {
-        self.schema.as_deref().and_then(|schema| serde_json::from_str(schema).ok()).unwrap_or_default()
+        self.schema.and_then(|schema| serde_json::from_str(schema).ok()).unwrap_or_default()
     }
 }
 
-impl Tools {
-    pub(super) fn new(tools: &[hub::Tool<'_>]) -> Self {
-        let tools = tools.iter().filter(|tool| is_the_clients(tool)).map(|tool| Tool {
-            name: tool.name.decode().into_owned(),
-            schema: tool.input_schema.as_ref().map(|schema| schema.as_str().to_owned()),
-        });
+impl<'t> Tools<'t> {
+    pub(super) fn new(tools: &'t [hub::Tool<'_>]) -> Self {
+        let tools = tools
+            .iter()
+            .filter(|tool| is_the_clients(tool))
+            .map(|tool| Tool { name: tool.name.decode(), schema: tool.input_schema.as_ref().map(Json::as_str) });
         Self(tools.collect())
     }
 
@@ -38,11 +41,11 @@ impl Tools {
 
     /// The tool that is meant: the exact name, else whatever the case, else without what models put around names
     /// (protocols I.3).
-    pub(super) fn find(&self, written: &str) -> Option<&Tool> {
+    pub(super) fn find(&self, written: &str) -> Option<&Tool<'t>> {
         self.exactly(written).or_else(|| self.exactly(stripped(written)))
     }
 
-    fn exactly(&self, name: &str) -> Option<&Tool> {
+    fn exactly(&self, name: &str) -> Option<&Tool<'t>> {
         let exact = self.0.iter().find(|tool| tool.name == name);
         exact.or_else(|| self.0.iter().find(|tool| tool.name.eq_ignore_ascii_case(name)))
     }
@@ -54,7 +57,7 @@ impl Tools {
 
     /// The tool whose name stands at the beginning of `text`; the longest where there are several.
     pub(super) fn leading(&self, text: &str) -> Option<&str> {
-        let names = self.0.iter().map(|tool| tool.name.as_str());
+        let names = self.0.iter().map(|tool| &*tool.name);
         names.filter(|name| !name.is_empty() && text.starts_with(name)).max_by_key(|name| name.len())
     }
 }
@@ -93,11 +96,13 @@ mod tests {
             server_type: None,
             defer_loading: false,
             raw: None,
+            tokens: 0,
         };
         let mut search = tool("web_search");
         search.server_type = Some(Text::escaped("web_search_20250305"));
-        let tools = Tools::new(&[tool("Read"), tool("read"), search]);
-        let found = |name| tools.find(name).map(|tool| tool.name.as_str());
+        let offered = [tool("Read"), tool("read"), search];
+        let tools = Tools::new(&offered);
+        let found = |name| tools.find(name).map(|tool| &*tool.name);
         for (written, meant) in [
             ("read", Some("read")),
             ("READ", Some("Read")),

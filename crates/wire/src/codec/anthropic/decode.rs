@@ -13,6 +13,7 @@ use crate::hub::{
 };
 use crate::json::{Cursor, Json};
 use crate::text::Text;
+use crate::tokens;
 
 mod blocks;
 mod known;
@@ -90,7 +91,7 @@ const REQUIRED: &str = "Field required";
 fn member<'a>(request: &mut Request<'a>, key: &'a str, cursor: &mut Cursor<'a>) -> Result<()> {
     let path = Path::Key(&Path::Root, key);
     match key {
-        "messages" => request.messages = messages(cursor, &path)?,
+        "messages" => request.messages = messages(cursor, &path)?.into(),
         "system" if cursor.peek() == b'n' => {
             cursor.value()?;
             request.system = Content::default();
@@ -209,8 +210,9 @@ fn tool<'a>(cursor: &mut Cursor<'a>, path: &Path<'_>) -> Result<Tool<'a>> {
         None => return Err(Path::Key(path, "name").error(REQUIRED)),
     };
     let description = text(description, "description")?;
-    let raw = Some(cursor.since(mark));
-    Ok(Tool { name, description, input_schema: schema, server_type, defer_loading: deferred, raw })
+    let raw = cursor.since(mark);
+    let tokens = tokens::estimate_tool(raw);
+    Ok(Tool { name, description, input_schema: schema, server_type, defer_loading: deferred, raw: Some(raw), tokens })
 }
 
 fn thinking(raw: &str, path: &Path<'_>) -> Result<Thinking> {

@@ -78,7 +78,10 @@ fn member<'a>(
 ) -> Result<(), DecodeError> {
     match key {
         "model" => request.model = string(key, value)?,
-        "messages" => (request.system, request.messages) = conversation(value)?,
+        "messages" => {
+            let (system, messages) = conversation(value)?;
+            (request.system, request.messages) = (system, messages.into());
+        }
         "tools" | "functions" => request.tools = tools(key, value)?,
         "tool_choice" | "function_call" => choice.mode = Some(tool_choice(key, value)?),
         "parallel_tool_calls" => choice.disable_parallel = value == "false",
@@ -187,6 +190,7 @@ fn tool<'a>(source: &'a str, path: &str) -> Result<Tool<'a>, DecodeError> {
         server_type,
         defer_loading: false,
         raw: None,
+        tokens: 0,
     })
 }
 

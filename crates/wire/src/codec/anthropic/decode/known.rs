@@ -31,6 +31,7 @@ struct Spans {
     input_schema: Option<Range<usize>>,
     server_type: Option<Range<usize>>,
     defer_loading: bool,
+    tokens: u64,
 }
 
 impl Spans {
@@ -43,6 +44,7 @@ impl Spans {
             input_schema: tool.input_schema.as_ref().and_then(|schema| span(source, schema.as_str())),
             server_type: tool.server_type.as_ref().and_then(text),
             defer_loading: tool.defer_loading,
+            tokens: tool.tokens,
         }
     }
 
@@ -55,6 +57,7 @@ impl Spans {
             server_type: part(&self.server_type).map(Text::escaped),
             defer_loading: self.defer_loading,
             raw: part(&self.raw),
+            tokens: self.tokens,
         }
     }
 }

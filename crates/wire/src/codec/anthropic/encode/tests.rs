@@ -46,7 +46,8 @@ fn a_request_of_another_protocol_becomes_a_plain_one() {
             Message { role: Role::Assistant, content: blocks(vec![thoughts, call]), ..Message::default() },
             Message { content: blocks(vec![result]), ..Message::default() },
             said(Role::User, "c"),
-        ],
+        ]
+        .into(),
         tools: vec![Tool {
             name: Text::escaped("f"),
             description: Some(Text::escaped("does")),
@@ -54,6 +55,7 @@ fn a_request_of_another_protocol_becomes_a_plain_one() {
             server_type: None,
             defer_loading: false,
             raw: Some("a tool of another protocol"),
+            tokens: 6,
         }],
         tool_choice: Some(ToolChoice { mode: ToolChoiceMode::Any, disable_parallel: true }),
         stop_sequences: vec![Text::escaped("END")],
