@@ -12,6 +12,7 @@ mod counting;
 mod deciding;
 mod diet;
 mod faults;
+mod field_notes;
 mod guard;
 mod images;
 mod money;

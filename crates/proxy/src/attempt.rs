@@ -10,7 +10,7 @@ use branchline_routing::{Answers, Candidate};
 use branchline_settings::Retry;
 use branchline_settings::schema::Alias;
 use branchline_wire::Protocol;
-use branchline_wire::codec::{encode_request, openai_chat, patch_request};
+use branchline_wire::codec::{anthropic, encode_request, openai_chat, patch_request};
 use branchline_wire::edit::{self, Edit};
 use branchline_wire::failure;
 use branchline_wire::hub::{Dropped, FailureKind, StopReason};
@@ -83,9 +83,13 @@ impl Attempt<'_> {
                 Ok(learned) => return Ok(self.learned(learned, journal).await),
                 Err(missed) => missed,
             };
-            if let Some(less) = shorter_answer(&miss, &edits) {
-                journal.record.edits.push(less.to_string());
-                edits.to_mut().push(less);
+            let mended = match shorter_answer(&miss, &edits) {
+                None => self.folded(&miss, &edits).await,
+                less => less,
+            };
+            if let Some(edit) = mended {
+                journal.record.edits.push(edit.to_string());
+                edits.to_mut().push(edit);
                 outbound = self.outbound(&edits, journal).await.map_err(Miss::of)?;
                 continue;
             }
@@ -200,6 +204,17 @@ impl Attempt<'_> {
             return false;
         }
         self.engine.learned.note(Habit::StrictTurns, &self.candidate.model, true, &self.engine.store).await
+    }
+
+    /// A Claude that knows no system messages inside the conversation: folded, and so from now on.
+    async fn folded(&self, miss: &Miss, edits: &[Edit]) -> Option<Edit> {
+        let refused =
+            self.protocol == Protocol::Anthropic && anthropic::error::refuses_inline_system(&miss.fault.failure);
+        if !refused || edits.contains(&Edit::FoldSystem) || !edit::has_system_messages(&self.inbound.request) {
+            return None;
+        }
+        self.engine.learned.note(Habit::NoInlineSystem, &self.candidate.model, true, &self.engine.store).await;
+        Some(Edit::FoldSystem)
     }
 
     /// Models of the user's own may write calls and thoughts as text; a cloud's servers have the parsers that fit.

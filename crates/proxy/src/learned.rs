@@ -20,6 +20,8 @@ pub(crate) enum Habit {
     StrictTurns,
     /// Answers begin with thoughts whose opening mark stands in the prompt.
     ThinkingFirst,
+    /// A Claude that knows no system messages in the middle of a conversation (protocols A.5).
+    NoInlineSystem,
     /// It refuses pictures, and its server's list does not say so.
     Blind,
 }
@@ -29,6 +31,7 @@ impl Habit {
         match self {
             Self::StrictTurns => "strict_turns/",
             Self::ThinkingFirst => "thinking_first/",
+            Self::NoInlineSystem => "no_inline_system/",
             Self::Blind => "blind/",
         }
     }
@@ -56,7 +59,7 @@ impl Learned {
             }
             Err(error) => tracing::warn!(%error, "learned facts cannot be read"),
         }
-        for habit in [Habit::StrictTurns, Habit::ThinkingFirst, Habit::Blind] {
+        for habit in [Habit::StrictTurns, Habit::ThinkingFirst, Habit::NoInlineSystem, Habit::Blind] {
             if let Ok(facts) = store.facts(habit.prefix()).await {
                 self.habits.lock().unwrap_or_else(PoisonError::into_inner).extend(facts.into_keys());
             }

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use branchline_routing::turn::Kind;
 use branchline_routing::{Calibration, Candidate, Conversation, Decision, Facts, Health, Question, Role, decide};
 use branchline_wire::Protocol;
-use branchline_wire::edit::Edit;
+use branchline_wire::edit::{self, Edit};
 use branchline_wire::hub::FailureKind;
 
 use crate::advise;
@@ -283,6 +284,16 @@ impl Trip<'_> {
         if same && line.may_be_raw() && !to_repair { Manner::Raw } else { Manner::Encoded }
     }
 
+    /// What the kind of request and the habits of a model ask for.
+    fn habitual(&self, candidate: &Candidate) -> Option<Edit> {
+        let request = &self.inbound.request;
+        if self.inbound.turn.kind == Kind::WebSearch && candidate.local {
+            return plan::no_search(request);
+        }
+        let folds = self.engine.learned.has(Habit::NoInlineSystem, &candidate.model);
+        (folds && edit::has_system_messages(request)).then_some(Edit::FoldSystem)
+    }
+
     /// The window this request has to name, on the server's own endpoint.
     fn native(&self, candidate: &Candidate) -> Option<u64> {
         window::in_each_request(&candidate.model, &self.call.world)
@@ -310,6 +321,7 @@ impl Trip<'_> {
         journal.record.diet = diet.as_ref().map(|(_, record)| *record);
         edits.extend(diet.into_iter().flat_map(|(edits, _)| edits));
         edits.extend(advise::edits(&self.inbound.advice));
+        edits.extend(self.habitual(candidate));
         journal.record.expected_input_tokens = tokens;
         journal.record.edits = edits.iter().map(Edit::to_string).collect();
         let attempt = Attempt {

@@ -11,6 +11,10 @@ pub(crate) const MARGIN: u64 = 256;
 /// An answer's limit is never lowered below this.
 const SMALLEST_ANSWER: u64 = 512;
 
+/// What a model is told that cannot search.
+const NO_SEARCH: &str = "<system-reminder>\nThere is no web search here and nothing was searched. Say so in one sentence. \
+    Then answer from what you know, mark it as such, and name no links.\n</system-reminder>";
+
 /// The text that stands for each image the candidate cannot see.
 pub(crate) type Descriptions = Vec<(BlockPath, String)>;
 
@@ -31,6 +35,7 @@ pub(crate) fn plan(
         edits.extend(foreign_thinking(request));
     } else {
         edits.extend(strip_claude_only(request, protocol));
+        edits.extend(lift_images(request, dialect, protocol));
     }
     if candidate.thoughtless && request.thinking.is_some() {
         edits.push(Edit::DropField { name: "thinking".into() });
@@ -66,6 +71,18 @@ fn strip_claude_only(request: &Request<'_>, protocol: Protocol) -> Vec<Edit> {
         edits.extend(sent.map(|field| Edit::DropField { name: (*field).to_owned() }));
     }
     edits
+}
+
+/// Chat Completions have rules of their own for these images; a server's `/v1/messages` may refuse them in results.
+fn lift_images(request: &Request<'_>, dialect: &Dialect, protocol: Protocol) -> Option<Edit> {
+    let refused = protocol == Protocol::Anthropic && !dialect.tool_result_images;
+    (refused && edit::images(request).any(|(at, _)| at.inner.is_some())).then_some(Edit::LiftImages)
+}
+
+/// A model of the user's own that is asked to search the web would make up what it found.
+pub(crate) fn no_search(request: &Request<'_>) -> Option<Edit> {
+    let message = request.messages.len().checked_sub(1)?;
+    Some(Edit::Append { message, with: NO_SEARCH.to_owned() })
 }
 
 /// Claude Code asks for 32,000 tokens and more, whatever the window (CCR #196).

@@ -116,7 +116,8 @@ impl Relay<'_> {
         }
         stream.framer.hide_usage = self.hide_usage;
         loop {
-            let next = self.line.wait(self.manner, self.model, next_piece(self.backend, &mut response)).await;
+            let piece = next_piece(self.backend, &mut response, stream.begun);
+            let next = self.line.wait(self.manner, self.model, piece).await;
             let piece = match next {
                 Ok(Some(piece)) => piece,
                 Ok(None) => break,

@@ -89,9 +89,15 @@ pub(crate) async fn send(backend: &Backend, outbound: &Outbound) -> Result<reqwe
     if response.status().is_success() { Ok(response) } else { Err(refused(backend, outbound.protocol, response).await) }
 }
 
-/// The next piece of an answer; `None` at its end.
-pub(crate) async fn next_piece(backend: &Backend, response: &mut reqwest::Response) -> Result<Option<Bytes>, Miss> {
-    let limit = backend.resolved.timeouts.idle;
+/// The next piece of an answer; `None` at its end. Until it has `begun` the prompt is being read: servers send the head of a
+/// stream, some its first chunk too, before they do (commandcode-proxy #19).
+pub(crate) async fn next_piece(
+    backend: &Backend,
+    response: &mut reqwest::Response,
+    begun: bool,
+) -> Result<Option<Bytes>, Miss> {
+    let timeouts = &backend.resolved.timeouts;
+    let limit = if begun { timeouts.idle } else { timeouts.first_byte.max(timeouts.idle) };
     let piece = tokio::time::timeout(limit, response.chunk()).await.map_err(|_| silent(backend, limit))?;
     piece.map_err(|error| {
         let message = format!("{} broke off its answer: {}", backend.name(), cause(&error));
@@ -102,7 +108,7 @@ pub(crate) async fn next_piece(backend: &Backend, response: &mut reqwest::Respon
 /// A whole answer.
 pub(crate) async fn whole(backend: &Backend, mut response: reqwest::Response) -> Result<Bytes, Miss> {
     let mut body = Vec::new();
-    while let Some(piece) = next_piece(backend, &mut response).await? {
+    while let Some(piece) = next_piece(backend, &mut response, !body.is_empty()).await? {
         body.extend_from_slice(&piece);
     }
     Ok(body.into())
@@ -142,7 +148,7 @@ fn cause(error: &dyn std::error::Error) -> String {
 async fn refused(backend: &Backend, protocol: Protocol, mut response: reqwest::Response) -> Miss {
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
-    while let Ok(Some(piece)) = next_piece(backend, &mut response).await {
+    while let Ok(Some(piece)) = next_piece(backend, &mut response, true).await {
         body.extend_from_slice(&piece);
         if body.len() > ERROR_BODY {
             break;

@@ -25,6 +25,7 @@ pub(crate) struct Options {
     pub(crate) strict_fields: bool,
     pub(crate) allowed_fields: Vec<String>,
     pub(crate) refused_keywords: Vec<String>,
+    pub(crate) most_repetitions: Option<u64>,
     pub(crate) thought_signatures: bool,
     pub(crate) router: bool,
     pub(crate) reasoning_field: Option<&'static str>,
@@ -44,6 +45,7 @@ impl Options {
             strict_fields: profile == Profile::OpenAi,
             allowed_fields: Vec::new(),
             refused_keywords: Vec::new(),
+            most_repetitions: None,
             thought_signatures: profile == Profile::Gemini,
             router: false,
             reasoning_field: profile.reasoning_field(),
@@ -159,6 +161,14 @@ impl Builder {
     #[must_use]
     pub fn refuse_schema_keyword(mut self, keyword: impl Into<String>) -> Self {
         self.options.refused_keywords.push(keyword.into());
+        self
+    }
+
+    /// A length or count in a tool schema above this makes the grammar compiler fail ("number of repetitions exceeds sane
+    /// defaults", claude-code #82495); not a violation, for the same reason.
+    #[must_use]
+    pub fn refuse_repetitions_over(mut self, most: u64) -> Self {
+        self.options.most_repetitions = Some(most);
         self
     }
 

@@ -128,7 +128,7 @@ pub(crate) fn stream(answer: &Answer, pen: &Pen) -> Vec<Frame> {
         let (field, text) = match part {
             Part::Text(text) => ("content", text),
             Part::Thinking(text) => ("thinking", text),
-            Part::Call { .. } | Part::RawCall { .. } => continue,
+            Part::Call { .. } | Part::RawCall { .. } | Part::Given(_) => continue,
         };
         for piece in pen.pieces.cut(text) {
             let mut message = json!({"role": "assistant", "content": ""});

@@ -32,6 +32,8 @@ pub enum Part {
         /// Text of the arguments.
         arguments: String,
     },
+    /// A content block that comes whole, as it is: a server tool and its result. In the Anthropic form only.
+    Given(Value),
 }
 
 /// Why an answer ends, in Anthropic's words; rendered as the nearest OpenAI finish reason.
@@ -149,6 +151,17 @@ impl Answer {
     #[must_use]
     pub fn and_raw_call(mut self, name: impl Into<String>, arguments: impl Into<String>) -> Self {
         self.parts.push(Part::RawCall { name: name.into(), arguments: arguments.into() });
+        self
+    }
+
+    /// A web search the server made by itself, with what it found (protocols A.3). In the Anthropic form only.
+    #[must_use]
+    pub fn and_search(mut self, query: &str, url: &str, title: &str) -> Self {
+        let id = format!("srvtoolu_{}", self.parts.len());
+        self.parts.push(Part::Given(json!({"type": "server_tool_use", "id": id, "name": "web_search",
+            "input": {"query": query}})));
+        self.parts.push(Part::Given(json!({"type": "web_search_tool_result", "tool_use_id": id, "content":
+            [{"type": "web_search_result", "url": url, "title": title, "encrypted_content": "c2lt", "page_age": null}]})));
         self
     }
 
@@ -282,6 +295,7 @@ impl Answer {
             Part::Thinking(text) => (all + text.len(), thinking + text.len()),
             Part::Call { name, input, .. } => (all + name.len() + input.to_string().len(), thinking),
             Part::RawCall { name, arguments } => (all + name.len() + arguments.len(), thinking),
+            Part::Given(_) => (all, thinking),
         })
     }
 

@@ -310,6 +310,7 @@ fn check(shared: &Shared, incoming: &Incoming, ask: &Ask, model: &Model) -> Resu
                 strict_fields: options.strict_fields,
                 allowed: &options.allowed_fields,
                 refused_keywords: &options.refused_keywords,
+                most_repetitions: options.most_repetitions,
                 thought_signatures: options.thought_signatures,
             },
             &ask.body,
@@ -420,7 +421,7 @@ fn call_ids(shared: &Shared, spoken: Spoken, answer: &Answer) -> Vec<String> {
     let ids = answer.parts.iter().filter_map(|part| match part {
         Part::Call { id, .. } => Some(id.clone().unwrap_or_else(|| shared.mint_id(shared.profile.id_start(spoken)))),
         Part::RawCall { .. } => Some(shared.mint_id(shared.profile.id_start(spoken))),
-        Part::Text(_) | Part::Thinking(_) => None,
+        Part::Text(_) | Part::Thinking(_) | Part::Given(_) => None,
     });
     ids.collect()
 }

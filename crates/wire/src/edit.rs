@@ -10,6 +10,7 @@ use crate::text::Text;
 
 mod diet;
 mod fold;
+mod lift;
 
 /// Where a block stands. A content that is one string counts as block 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +65,8 @@ pub enum Edit {
     DropBillingHeader,
     /// Moves instructions in the middle of the conversation into the user's turns beside them (protocols B.5).
     FoldSystem,
+    /// Moves images out of the results of tools, behind them (LM Studio, localization #425).
+    LiftImages,
     /// Takes a top-level field away.
     DropField {
         /// Its name.
@@ -98,6 +101,7 @@ impl fmt::Display for Edit {
             Self::DropSystem { block } => write!(f, "system[{block}] left out"),
             Self::DropBillingHeader => f.write_str("billing header left out"),
             Self::FoldSystem => f.write_str("system messages folded into the user's turns"),
+            Self::LiftImages => f.write_str("images in tool results put behind them"),
             Self::DropField { name } => write!(f, "field {name} left out"),
             Self::DropTool { name } => write!(f, "tool {name} left out"),
             Self::ShortenTools { tools, parameters } => {
@@ -138,11 +142,14 @@ pub fn apply(request: &mut Request<'_>, edits: &[Edit]) -> Vec<Dropped> {
             Edit::DropForeignThinking => {
                 blocks.extend(thinking(request, crate::codec::anthropic::is_foreign_signature));
             }
-            Edit::FoldSystem => {}
+            Edit::FoldSystem | Edit::LiftImages => {}
         }
     }
     system.iter().rev().for_each(|block| drop_system(request, *block));
     drop_blocks(request, &blocks);
+    if edits.contains(&Edit::LiftImages) {
+        lift::lift(request);
+    }
     if edits.contains(&Edit::FoldSystem) { fold::fold(request) } else { Vec::new() }
 }
 

@@ -72,6 +72,7 @@ fn blocks(answer: &Answer, pen: &Pen) -> Vec<Block> {
         out.push(match part {
             Part::Text(text) => text_block(text, pen),
             Part::Thinking(text) => thinking_block(text, signatures.next(), pen),
+            Part::Given(block) => Block { start: block.clone(), deltas: Vec::new(), whole: block.clone() },
             Part::Call { .. } | Part::RawCall { .. } => {
                 let (name, input) = arguments(part, cut && last == Some(index)).unwrap_or_default();
                 call_block(ids.next(), &name, &input, pen)

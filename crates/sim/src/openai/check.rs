@@ -51,6 +51,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) allowed: &'a [String],
     /// Schema keywords the grammar compiler cannot take.
     pub(crate) refused_keywords: &'a [String],
+    /// The largest length or count a grammar may be made of.
+    pub(crate) most_repetitions: Option<u64>,
     /// Gemini's thought signatures are wanted back.
     pub(crate) thought_signatures: bool,
 }
@@ -235,6 +237,22 @@ fn schema(rules: &Rules<'_>, schema: &Value, at: &str, found: &mut Vec<Finding>)
     if let Some(keyword) = rules.refused_keywords.iter().find(|keyword| has_keyword(schema, keyword)) {
         let message = format!("schema keyword '{keyword}' cannot be compiled to a grammar");
         found.push(Finding::refused(format!("{at}.parameters"), Refusal::Grammar(keyword.clone()), message));
+    }
+    if rules.most_repetitions.is_some_and(|most| repeats_over(schema, most)) {
+        let message = "number of repetitions exceeds sane defaults, please reduce the number of repetitions";
+        found.push(Finding::refused(format!("{at}.parameters"), Refusal::Grammar(message.to_owned()), message));
+    }
+}
+
+/// Whether a length or count anywhere in a schema is larger than the grammar compiler bears.
+fn repeats_over(schema: &Value, most: u64) -> bool {
+    match schema {
+        Value::Object(fields) => fields.iter().any(|(key, field)| {
+            let counts = matches!(key.as_str(), "minLength" | "maxLength" | "minItems" | "maxItems");
+            (counts && field.as_u64().is_some_and(|count| count > most)) || repeats_over(field, most)
+        }),
+        Value::Array(items) => items.iter().any(|item| repeats_over(item, most)),
+        _ => false,
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn arguments(part: &Part, cut: bool) -> Option<(String, String)> {
     let (name, arguments) = match part {
         Part::Call { name, input, .. } => (name.clone(), input.to_string()),
         Part::RawCall { name, arguments } => (name.clone(), arguments.clone()),
-        Part::Text(_) | Part::Thinking(_) => return None,
+        Part::Text(_) | Part::Thinking(_) | Part::Given(_) => return None,
     };
     let half = arguments.chars().count() / 2;
     let arguments = if cut { arguments.chars().take(half).collect() } else { arguments };
@@ -137,7 +137,7 @@ pub(crate) fn stream(answer: &Answer, pen: &Pen) -> Vec<Frame> {
         let field = match part {
             Part::Text(text) => Some(("content", text)),
             Part::Thinking(text) => pen.reasoning.map(|field| (field, text)),
-            Part::Call { .. } | Part::RawCall { .. } => None,
+            Part::Call { .. } | Part::RawCall { .. } | Part::Given(_) => None,
         };
         for piece in field.iter().flat_map(|(_, text)| pen.pieces.cut(text)) {
             let name = field.map_or("content", |(name, _)| name);

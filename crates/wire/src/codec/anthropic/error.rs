@@ -22,6 +22,16 @@ pub fn encode(failure: &Failure, request_id: &str) -> (u16, Vec<u8>) {
     (status(&failure.kind), body)
 }
 
+/// Whether a model refused system messages in the middle of the conversation: Sonnet 5 and older know none
+/// (protocols A.5).
+#[must_use]
+pub fn refuses_inline_system(failure: &Failure) -> bool {
+    let message = &failure.message;
+    failure.kind == FailureKind::InvalidRequest
+        && (message.contains("role: Input should be 'user' or 'assistant'")
+            || (message.contains("system") && message.contains("role") && message.contains("not supported")))
+}
+
 /// The inner `{"type":…,"message":…}`, also used by error events in a stream.
 pub(super) fn object(failure: &Failure) -> String {
     let message = message(failure);

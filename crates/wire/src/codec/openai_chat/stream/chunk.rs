@@ -195,6 +195,8 @@ fn function(source: &str) -> Result<CallDelta<'_>, Error> {
 /// Arguments as the inside of a JSON string; some servers send an object where a string should stand.
 fn arguments(value: &str) -> Option<Text<'_>> {
     match value.as_bytes().first() {
+        // No object begins so: some servers write it where there are no arguments (litellm #5063).
+        Some(b'"') if value == "\"null\"" => None,
         Some(b'"') => filled(value),
         Some(b'{') => Some(Text::plain(value)),
         _ => None,
