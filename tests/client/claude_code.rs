@@ -9,7 +9,7 @@ mod rig;
 use std::collections::BTreeSet;
 
 use branchline_proxy::record::Place;
-use branchline_sim::{Answer, Ask, Door, Fault, Gate, Script};
+use branchline_sim::{Answer, Ask, Door, Fault, Gate, Script, Usage};
 use rig::{CODER, Rig, Told, VISION, png, prefix_holds};
 use serde_json::json;
 
@@ -54,6 +54,10 @@ journeys!(
     when_lm_studio_is_back_the_next_turn_is_local_again,
     a_hard_turn_goes_to_the_cloud_with_its_whole_tool_loop,
     an_easy_turn_after_a_hard_one_is_local_again,
+    a_rule_sends_a_turn_with_its_tool_loop_where_it_says,
+    what_is_private_stays_here_though_the_user_insists_on_the_cloud,
+    a_private_file_the_cloud_asks_for_keeps_the_rest_of_the_session_here,
+    the_same_call_failing_three_times_moves_the_turn_to_the_cloud,
 );
 
 async fn a_file_is_created_through_a_tool_loop(told: Told) {
@@ -349,6 +353,90 @@ async fn an_easy_turn_after_a_hard_one_is_local_again(told: Told) {
     assert_eq!(rig.say_next("thank you").await, "You are welcome.");
     assert_eq!((rig.coder_calls().len(), rig.cloud.calls().len()), (1, 1));
     rig.ends_well().await;
+}
+
+const RULE: &str = "[[rules]]\nname = \"releases\"\nwhen = { text = \"release notes\" }\nthen = { role = \"cloud\" }\n";
+
+async fn a_rule_sends_a_turn_with_its_tool_loop_where_it_says(told: Told) {
+    let Some(rig) = Rig::start_with(told, RULE).await else { return };
+    rig.cloud.script(Script::when_text_contains("release notes", write(&rig, "notes.md", "One\n")).once());
+    rig.cloud.script(Script::after_tool_result("Write", Answer::text("They are written.")));
+    rig.lmstudio.script(Script::always(Answer::text("You are welcome.")));
+    assert_eq!(rig.say("write the release notes").await, "They are written.");
+    assert_eq!((rig.coder_calls().len(), rig.cloud.calls().len()), (0, 2));
+    for record in rig.records().await {
+        let said = record.decision.reasons.iter().any(|reason| reason.contains("releases"));
+        assert!(said, "{:?}", record.decision.reasons);
+    }
+    assert_eq!(rig.say_next("thank you").await, "You are welcome.");
+    assert_eq!((rig.coder_calls().len(), rig.cloud.calls().len()), (1, 2), "a rule is asked for each turn");
+    rig.ends_well().await;
+}
+
+const PRIVATE: &str = "[never_cloud]\npaths = [\"secrets\"]\n";
+
+async fn what_is_private_stays_here_though_the_user_insists_on_the_cloud(told: Told) {
+    let Some(rig) = Rig::start_with(told, PRIVATE).await else { return };
+    let path = rig.put("secrets/key.txt", "the word is plum\n");
+    let read = Answer::call("Read", json!({"file_path": path}));
+    rig.lmstudio.script(Script::when_text_contains("read secrets/key.txt", read).once());
+    rig.lmstudio.script(Script::after_tool_result("plum", Answer::text("It says plum.")));
+    assert_eq!(rig.say_to("cloud", "read secrets/key.txt, then think hard about it").await, "It says plum.");
+    rig.cloud_was_left_alone();
+    for record in rig.records().await {
+        assert_eq!(record.place, Place::Local);
+        assert!(record.decision.private.is_some(), "{record:#?}");
+    }
+    rig.ends_well().await;
+}
+
+async fn a_private_file_the_cloud_asks_for_keeps_the_rest_of_the_session_here(told: Told) {
+    let Some(rig) = Rig::start_with(told, PRIVATE).await else { return };
+    let path = rig.put("secrets/key.txt", "the word is plum\n");
+    let read = Answer::call("Read", json!({"file_path": path}));
+    rig.cloud.script(Script::when_text_contains("find the word", read).once());
+    rig.lmstudio.script(Script::after_tool_result("plum", Answer::text("It says plum.")));
+    assert_eq!(rig.say_to("cloud", "find the word").await, "It says plum.");
+    rig.lmstudio.script(Script::when_text_contains("thank you", Answer::text("You are welcome.")));
+    assert_eq!(rig.say_next(&format!("thank you. {HARD}")).await, "You are welcome.");
+    let seen = rig.cloud.calls();
+    assert_eq!(seen.len(), 1, "the one that asked for it");
+    assert!(!seen[0].contains("plum"), "what stands in it never left");
+    rig.ends_well().await;
+}
+
+async fn the_same_call_failing_three_times_moves_the_turn_to_the_cloud(told: Told) {
+    let Some(rig) = Rig::start(told).await else { return };
+    rig.lmstudio.script(Script::when_text_contains("thank you", Answer::text("You are welcome.")));
+    rig.lmstudio.script(Script::always(bash("echo it does not compile; exit 3")));
+    rig.cloud.script(Script::when(|ask| ask.outcomes.len() == 1, write(&rig, "fixed.txt", "Now\n")).once());
+    rig.cloud.script(Script::after_tool_result("Write", Answer::text("The cloud has fixed it.")));
+    assert_eq!(rig.say("fix the build please").await, "The cloud has fixed it.");
+    assert!(rig.file("fixed.txt").exists());
+    let records = rig.records().await;
+    let places: Vec<_> = records.iter().map(|record| record.place).collect();
+    assert_eq!(places, [Place::Local, Place::Local, Place::Local, Place::Cloud, Place::Cloud]);
+    let told: Vec<_> = records.iter().filter_map(|record| record.decision.escalated.as_deref()).collect();
+    assert_eq!(told, ["the same call failed 3 times"], "once, and why");
+    assert_eq!(rig.say_next("thank you").await, "You are welcome.");
+    assert_eq!(rig.cloud.calls().len(), 2, "the next turn is its own");
+    rig.ends_well().await;
+}
+
+/// Claude-code #57964: the window Claude Code may be told directly is raised to 100,000 at least, this one is obeyed.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_window_it_was_told_is_full_the_client_compacts() {
+    let Some(rig) = Rig::start(Told::Everything).await else { return };
+    let nearly_full = Usage { input: 128_000, output: 10, ..Usage::default() };
+    let summing_up = |ask: &Ask| ask.latest.contains("summary");
+    rig.lmstudio.script(Script::when(summing_up, Answer::text("<summary>A step was made.</summary>")));
+    rig.cloud.script(Script::when(summing_up, Answer::text("<summary>A step was made.</summary>")));
+    rig.lmstudio.script(Script::when_text_contains("make a step", bash("echo one").usage(nearly_full)).once());
+    rig.lmstudio.script(Script::always(Answer::text("Done.")));
+    rig.cloud.script(Script::always(Answer::text("Done.")));
+    assert_eq!(rig.say("make a step").await, "Done.");
+    let kinds: Vec<_> = rig.records().await.into_iter().map(|record| record.decision.kind).collect();
+    assert!(kinds.iter().any(|kind| kind == "compaction"), "{kinds:?}");
 }
 
 fn write(rig: &Rig, name: &str, content: &str) -> Answer {

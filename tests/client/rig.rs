@@ -42,12 +42,19 @@ pub(crate) struct Rig {
     pub(crate) stand: Stand,
     cli: ClaudeCli,
     told: Told,
+    /// Settings beside those every journey has.
+    more: &'static str,
     home: TempDir,
 }
 
 impl Rig {
     /// `None` where the client cannot be had; the line that says so is out then.
     pub(crate) async fn start(told: Told) -> Option<Self> {
+        Self::start_with(told, "").await
+    }
+
+    /// The same with more settings.
+    pub(crate) async fn start_with(told: Told, more: &'static str) -> Option<Self> {
         let cli = ready_or_skip(ClaudeCli::find().await)?;
         let lmstudio = Sim::lmstudio()
             .model(Model::llm(CODER).loaded().tools().reasoning().context(131_072))
@@ -62,13 +69,13 @@ impl Rig {
             .start()
             .await
             .unwrap();
-        let stand = Stand::start(&settings(&lmstudio, &cloud)).await;
-        Some(Self { lmstudio, cloud, stand, cli, told, home: tempfile::tempdir().unwrap() })
+        let stand = Stand::start(&settings(&lmstudio, &cloud, more)).await;
+        Some(Self { lmstudio, cloud, stand, cli, told, more, home: tempfile::tempdir().unwrap() })
     }
 
     /// The engine ends and begins again in the same folder.
     pub(crate) async fn restart_engine(self) -> Self {
-        let settings = settings(&self.lmstudio, &self.cloud);
+        let settings = settings(&self.lmstudio, &self.cloud, self.more);
         let folder = self.stand.stop().await;
         Self { stand: Stand::start_in(folder, &settings).await, ..self }
     }
@@ -107,6 +114,12 @@ impl Rig {
     /// What the client says to this prompt.
     pub(crate) async fn say(&self, prompt: &str) -> String {
         answer(self.client(prompt).await.run(LIMIT).await.unwrap())
+    }
+
+    /// What the client says to this prompt when its user insists on a model.
+    pub(crate) async fn say_to(&self, model: &str, prompt: &str) -> String {
+        let client = self.client(prompt).await.env("ANTHROPIC_MODEL", model);
+        answer(client.args(["--model", model]).run(LIMIT).await.unwrap())
     }
 
     /// What the client says to this prompt in the conversation it had last.
@@ -160,10 +173,10 @@ impl Rig {
     }
 }
 
-fn settings(lmstudio: &Sim, cloud: &Sim) -> String {
+fn settings(lmstudio: &Sim, cloud: &Sim, more: &str) -> String {
     format!(
         "roles.coder = \"lmstudio:{CODER}\"\nroles.vision = \"lmstudio:{VISION}\"\nroles.cloud = \"anthropic:{CLOUD}\"\n\
-         [backends.lmstudio]\nbase_url = \"{}\"\nconcurrency = 4\n[backends.anthropic]\nbase_url = \"{}\"\n",
+         [backends.lmstudio]\nbase_url = \"{}\"\nconcurrency = 4\n[backends.anthropic]\nbase_url = \"{}\"\n{more}",
         lmstudio.url(),
         cloud.url()
     )

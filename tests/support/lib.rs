@@ -7,6 +7,7 @@ pub mod claude;
 pub mod client;
 pub mod grammar;
 pub mod journey;
+pub mod llama;
 pub mod python;
 pub mod scripted;
 pub mod session;

@@ -96,7 +96,14 @@ fn scripted_code(status: u16) -> &'static str {
 
 fn template(profile: Profile, message: &str) -> Said {
     match profile {
-        Profile::LlamaCpp => (500, "", message.to_owned()),
+        // As a build of November 2026 says it; older ones gave 500 and the bare words.
+        Profile::LlamaCpp => {
+            let text = format!(
+                "Unable to generate parser for this template. Automatic parser generation failed: \n------------\n\
+                 While executing CallExpression at line 10, column 76 in source:\nError: Jinja Exception: {message}"
+            );
+            (400, "", text)
+        }
         Profile::LmStudio => (400, "", format!("Error rendering prompt with jinja template: \"{message}\".")),
         _ => (400, "", message.to_owned()),
     }

@@ -97,12 +97,13 @@ async fn an_alternating_template_counts_users_around_tool_results() {
 }
 
 #[tokio::test]
-async fn llama_cpp_raises_its_template_error_as_500() {
+async fn llama_cpp_tells_a_template_error_inside_its_own_words() {
     let sim = Sim::llamacpp().model(Model::llm("m").loaded()).start().await.unwrap();
     let got =
         chat(&sim, &talk("m", json!([{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]))).await;
-    assert_eq!(got.status, 500);
+    assert_eq!(got.status, 400);
     assert!(got.text.contains("System message must be at the beginning"));
+    assert!(got.text.contains("Unable to generate parser for this template"), "{}", got.text);
 }
 
 #[tokio::test]
