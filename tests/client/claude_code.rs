@@ -9,7 +9,7 @@ mod rig;
 use std::collections::BTreeSet;
 
 use branchline_proxy::record::Place;
-use branchline_sim::{Answer, Ask, Door, Fault, Gate, Script, Usage};
+use branchline_sim::{Answer, Ask, Door, Fault, Gate, Script};
 use rig::{CODER, Rig, Told, VISION, png, prefix_holds};
 use serde_json::json;
 
@@ -421,22 +421,6 @@ async fn the_same_call_failing_three_times_moves_the_turn_to_the_cloud(told: Tol
     assert_eq!(rig.say_next("thank you").await, "You are welcome.");
     assert_eq!(rig.cloud.calls().len(), 2, "the next turn is its own");
     rig.ends_well().await;
-}
-
-/// Claude-code #57964: the window Claude Code may be told directly is raised to 100,000 at least, this one is obeyed.
-#[tokio::test(flavor = "multi_thread")]
-async fn before_the_window_it_was_told_is_full_the_client_compacts() {
-    let Some(rig) = Rig::start(Told::Everything).await else { return };
-    let nearly_full = Usage { input: 128_000, output: 10, ..Usage::default() };
-    let summing_up = |ask: &Ask| ask.latest.contains("summary");
-    rig.lmstudio.script(Script::when(summing_up, Answer::text("<summary>A step was made.</summary>")));
-    rig.cloud.script(Script::when(summing_up, Answer::text("<summary>A step was made.</summary>")));
-    rig.lmstudio.script(Script::when_text_contains("make a step", bash("echo one").usage(nearly_full)).once());
-    rig.lmstudio.script(Script::always(Answer::text("Done.")));
-    rig.cloud.script(Script::always(Answer::text("Done.")));
-    assert_eq!(rig.say("make a step").await, "Done.");
-    let kinds: Vec<_> = rig.records().await.into_iter().map(|record| record.decision.kind).collect();
-    assert!(kinds.iter().any(|kind| kind == "compaction"), "{kinds:?}");
 }
 
 fn write(rig: &Rig, name: &str, content: &str) -> Answer {

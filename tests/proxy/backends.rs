@@ -1,6 +1,6 @@
 //! Every backend with its preset, over both endpoints, streamed and whole. The simulated servers judge what they get.
 
-use branchline_sim::{Answer, LmStudioAge, Model, Script, Sim};
+use branchline_sim::{Answer, Fault, LmStudioAge, Model, Script, Sim};
 use branchline_tests::Stand;
 use branchline_tests::session::Session;
 use serde_json::json;
@@ -214,4 +214,17 @@ async fn another_model_than_the_one_asked_for_is_said() {
     assert_eq!(reply.status, 200);
     let reasons = stand.record().await.decision.reasons.join("\n");
     assert!(reasons.contains(&format!("answered with {CODER} instead of no/such-model")), "{reasons}");
+}
+
+#[tokio::test]
+async fn an_error_in_llama_cpps_own_envelope_is_told_in_the_clients() {
+    let sim = Sim::llamacpp().model(coder()).start().await.unwrap();
+    sim.script(Script::always(Answer::fault(Fault::status(400, "that is not how it works"))));
+    let settings = format!("{}backends.llamacpp.protocol = \"anthropic\"\n", backend("llamacpp", &sim));
+    let stand = Stand::start(&settings).await;
+    let reply = stand.post("/v1/messages", &ask("say hello")).await;
+    let body = reply.json();
+    assert_eq!((reply.status, &body["type"]), (400, &json!("error")), "{}", reply.text);
+    assert_eq!(body["error"]["type"], "invalid_request_error");
+    assert!(body["error"]["message"].as_str().unwrap().contains("that is not how it works"));
 }

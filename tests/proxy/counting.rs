@@ -23,10 +23,13 @@ const COUNT: &str = "/v1/messages/count_tokens?beta=true";
 
 #[tokio::test]
 async fn llama_cpp_and_vllm_count_by_themselves_and_the_same_as_they_count_an_answer() {
-    for name in ["llamacpp", "vllm"] {
+    for (name, protocol) in
+        ["llamacpp", "vllm"].into_iter().flat_map(|name| ["openai_chat", "anthropic"].map(|protocol| (name, protocol)))
+    {
         let start = if name == "vllm" { Sim::vllm() } else { Sim::llamacpp() };
         let sim = start.model(Model::llm(MODEL).loaded().tools().token_tenths(27)).start().await.unwrap();
-        let stand = Stand::start(&backend(name, &sim)).await;
+        let settings = format!("{}backends.{name}.protocol = \"{protocol}\"\n", backend(name, &sim));
+        let stand = Stand::start(&settings).await;
         let mut session = Session::new("n1");
         session.says("say hello");
         let mut asked = session.body();

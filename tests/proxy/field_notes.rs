@@ -137,12 +137,14 @@ fn hard_to_compile() -> Value {
 
 #[tokio::test]
 async fn row_04_a_schema_no_grammar_can_be_made_of_is_simplified_and_that_is_remembered() {
-    for name in ["lmstudio", "llamacpp"] {
+    for (name, protocol) in ["lmstudio", "llamacpp"].iter().flat_map(|name| PROTOCOLS.map(|protocol| (*name, protocol)))
+    {
         let refusing = profile(name).refuse_schema_keyword("pattern").refuse_schema_keyword("format");
         let refusing = refusing.refuse_schema_keyword("additionalProperties").refuse_repetitions_over(2_000);
         let sim = refusing.model(coder()).start().await.unwrap();
         sim.script(Script::always(Answer::call("Search", json!({"query": "7A"}))));
-        let stand = Stand::start(&backend(name, &sim)).await;
+        let settings = format!("{}backends.{name}.protocol = \"{protocol}\"\n", backend(name, &sim));
+        let stand = Stand::start(&settings).await;
         let mut body = ask_streamed("search for 7A");
         body["tools"] = hard_to_compile();
         for _ in 0..2 {

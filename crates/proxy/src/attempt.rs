@@ -163,11 +163,13 @@ impl Attempt<'_> {
         dialect.strict_turns |= self.engine.learned.has(Habit::StrictTurns, &self.candidate.model);
         let extra = self.extra_body();
         let ask_usage = self.asks_for_usage();
-        if self.same_protocol() && edits.is_empty() && extra.is_empty() && !ask_usage {
+        let simpler = plan::simpler_schemas(&self.inbound.request, &dialect, self.protocol);
+        if self.same_protocol() && edits.is_empty() && simpler.is_none() && extra.is_empty() && !ask_usage {
             return (self.call.body.clone(), Vec::new());
         }
         let mut request = self.inbound.request.clone();
         let mut dropped = edit::apply(&mut request, edits);
+        dropped.extend(edit::apply(&mut request, simpler.as_slice()));
         request.stream_usage |= ask_usage;
         let encoded = if self.same_protocol() {
             patch_request(self.protocol, &request, &dialect)

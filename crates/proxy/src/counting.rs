@@ -119,10 +119,16 @@ impl Counter {
         let backend = Arc::clone(world.backends.get(&model.backend)?);
         let base = &backend.resolved.base_url;
         let pictures = edit::images(request).count();
+        let protocol = world.protocol(&backend);
+        let anthropic = protocol == Protocol::Anthropic;
         let (url, member) = match world.flavour(&model.backend) {
             _ if backend.dialect().genuine_anthropic => (base.anthropic("/messages/count_tokens"), "input_tokens"),
             // Pictures are described for a model that cannot see: what is counted is not what came.
             _ if pictures > 0 => return None,
+            Some(Flavour::LlamaCpp) if anthropic && is_loaded(model, world) => {
+                (base.native("/v1/messages/count_tokens?autoload=false"), "input_tokens")
+            }
+            Some(Flavour::Vllm) if anthropic => (base.native("/v1/messages/count_tokens"), "input_tokens"),
             Some(Flavour::LlamaCpp) if is_loaded(model, world) => {
                 // A router loads what it is asked about, unless it is told not to.
                 (base.native("/v1/chat/completions/input_tokens?autoload=false"), "input_tokens")
@@ -130,7 +136,6 @@ impl Counter {
             Some(Flavour::Vllm) => (base.native("/tokenize"), "count"),
             _ => return None,
         };
-        let protocol = world.protocol(&backend);
         let body = rendered(request, model, &backend, protocol);
         Some(Self { backend, model: model.clone(), url, protocol, body, member, pictures })
     }
@@ -182,6 +187,7 @@ fn rendered(request: &Request<'_>, model: &ModelRef, backend: &Backend, protocol
     let diet = backend.resolved.diet_of(&model.model).and_then(|diet| diet::plan(request, diet));
     edits.extend(diet.into_iter().flat_map(|(edits, _)| edits));
     let mut counted = request.clone();
+    edits.extend(plan::simpler_schemas(request, dialect, protocol));
     edit::apply(&mut counted, &edits);
     if protocol == Protocol::Anthropic {
         patch_request(protocol, &counted, dialect).body

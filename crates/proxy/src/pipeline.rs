@@ -287,7 +287,7 @@ impl Trip<'_> {
     /// What the kind of request and the habits of a model ask for.
     fn habitual(&self, candidate: &Candidate) -> Option<Edit> {
         let request = &self.inbound.request;
-        if self.inbound.turn.kind == Kind::WebSearch && candidate.local {
+        if self.inbound.turn.kind == Kind::WebSearch && candidate.local && candidate.role != Role::WebSearch {
             return plan::no_search(request);
         }
         let folds = self.engine.learned.has(Habit::NoInlineSystem, &candidate.model);
@@ -383,7 +383,7 @@ impl Trip<'_> {
             self.decision.candidates.len() == 1 && self.protocol(&self.decision.candidates[0]) == self.call.protocol;
         if let Some((status, headers, body)) = miss.raw.take().map(|raw| *raw)
             && same
-            && has_an_error(&body)
+            && has_an_error(self.call.protocol, &body)
             && !line.committed()
             && !matches!(miss.fault.failure.kind, FailureKind::PromptTooLong { .. })
         {
@@ -406,9 +406,12 @@ fn is_outage(miss: &Miss) -> bool {
     matches!(miss.fault.failure.kind, Api | Timeout | Overloaded | RateLimit)
 }
 
-/// An error in the shape clients of either protocol read; a web page or `{"error":"text"}` is told in our own words.
-fn has_an_error(body: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|body| body["error"]["message"].is_string())
+/// An error in the shape clients of this protocol read; a web page, `{"error":"text"}` or llama.cpp's envelope on
+/// `/v1/messages` is told in our own words.
+fn has_an_error(protocol: Protocol, body: &[u8]) -> bool {
+    let typed = |body: &serde_json::Value| protocol != Protocol::Anthropic || body["type"] == "error";
+    serde_json::from_slice::<serde_json::Value>(body)
+        .is_ok_and(|body| body["error"]["message"].is_string() && typed(&body))
 }
 
 /// A server that does not tell which models can see says so when it gets an image: the same model once more, with descriptions.

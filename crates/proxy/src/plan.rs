@@ -79,6 +79,13 @@ fn lift_images(request: &Request<'_>, dialect: &Dialect, protocol: Protocol) -> 
     (refused && edit::images(request).any(|(at, _)| at.inner.is_some())).then_some(Edit::LiftImages)
 }
 
+/// Chat Completions have rules of their own for schemas too.
+pub(crate) fn simpler_schemas(request: &Request<'_>, dialect: &Dialect, protocol: Protocol) -> Option<Edit> {
+    let level = dialect.schema_level;
+    let refused = protocol == Protocol::Anthropic && level > 0 && !request.tools.is_empty();
+    refused.then_some(Edit::SimplifySchemas { level })
+}
+
 /// A model of the user's own that is asked to search the web would make up what it found.
 pub(crate) fn no_search(request: &Request<'_>) -> Option<Edit> {
     let message = request.messages.len().checked_sub(1)?;

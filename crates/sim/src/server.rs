@@ -323,6 +323,8 @@ fn check(shared: &Shared, incoming: &Incoming, ask: &Ask, model: &Model) -> Resu
                 beta: header("anthropic-beta"),
                 counting: incoming.endpoint == Endpoint::CountTokens,
                 allowed: &options.allowed_fields,
+                refused_keywords: &options.refused_keywords,
+                most_repetitions: options.most_repetitions,
                 minted: &|signature, text| shared.minted(signature, text),
             },
             &ask.body,

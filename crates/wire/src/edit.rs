@@ -84,6 +84,11 @@ pub enum Edit {
         /// Longest description of a parameter, in characters.
         parameters: Option<u32>,
     },
+    /// Takes out of tool schemas what a grammar builder does not bear (lmstudio #2220).
+    SimplifySchemas {
+        /// How far, see [`crate::Dialect::schema_level`].
+        level: u8,
+    },
     /// Takes all thoughts out of the history.
     DropThinking,
     /// Takes those thoughts out of the history that Anthropic did not sign.
@@ -109,6 +114,7 @@ impl fmt::Display for Edit {
                 tools.map_or(Ok(()), |most| write!(f, " tools to {most} characters"))?;
                 parameters.map_or(Ok(()), |most| write!(f, " parameters to {most} characters"))
             }
+            Self::SimplifySchemas { level } => write!(f, "tool schemas simplified to level {level}"),
             Self::DropThinking => f.write_str("thinking left out of the history"),
             Self::DropForeignThinking => f.write_str("thinking that Anthropic did not sign left out of the history"),
         }
@@ -120,6 +126,7 @@ impl fmt::Display for Edit {
 pub fn apply(request: &mut Request<'_>, edits: &[Edit]) -> Vec<Dropped> {
     let mut blocks = BTreeSet::new();
     let mut system = BTreeSet::new();
+    let mut lost = Vec::new();
     for edit in edits {
         match edit {
             Edit::Model(model) => {
@@ -138,6 +145,7 @@ pub fn apply(request: &mut Request<'_>, edits: &[Edit]) -> Vec<Dropped> {
             Edit::DropField { name } => drop_field(request, name),
             Edit::DropTool { name } => diet::drop_tool(request, name),
             Edit::ShortenTools { tools, parameters } => diet::shorten(request, *tools, *parameters),
+            Edit::SimplifySchemas { level } => diet::simplify(request, *level, &mut lost),
             Edit::DropThinking => blocks.extend(thinking(request, |_| true)),
             Edit::DropForeignThinking => {
                 blocks.extend(thinking(request, crate::codec::anthropic::is_foreign_signature));
@@ -150,7 +158,10 @@ pub fn apply(request: &mut Request<'_>, edits: &[Edit]) -> Vec<Dropped> {
     if edits.contains(&Edit::LiftImages) {
         lift::lift(request);
     }
-    if edits.contains(&Edit::FoldSystem) { fold::fold(request) } else { Vec::new() }
+    if edits.contains(&Edit::FoldSystem) {
+        lost.extend(fold::fold(request));
+    }
+    lost
 }
 
 fn replace(request: &mut Request<'_>, at: BlockPath, with: &str) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::blocks;
 use crate::ask::{list, text};
 use crate::model::Model;
-use crate::openai::check::Finding;
+use crate::openai::check::{Finding, uncompilable};
 use crate::profile::Profile;
 
 /// What the rules depend on.
@@ -22,6 +22,10 @@ pub(crate) struct Rules<'a> {
     pub(crate) counting: bool,
     /// Fields a test allows on top.
     pub(crate) allowed: &'a [String],
+    /// Schema keywords the grammar compiler cannot take.
+    pub(crate) refused_keywords: &'a [String],
+    /// The largest length or count a grammar may be made of.
+    pub(crate) most_repetitions: Option<u64>,
     /// Whether a thinking signature was minted here for this text.
     pub(crate) minted: &'a dyn Fn(&str, &str) -> bool,
 }
@@ -80,6 +84,10 @@ pub(crate) fn check(rules: &Rules<'_>, body: &Value) -> Vec<Finding> {
         thinking(body, &mut found);
         tools(body, &mut found);
         cache_marks(body, &mut found);
+    }
+    for (at, tool) in list(body, "tools").iter().enumerate() {
+        let (schema, at) = (&tool["input_schema"], format!("tools.{at}.input_schema"));
+        found.extend(uncompilable(rules.refused_keywords, rules.most_repetitions, schema, &at));
     }
     if list(body, "messages").is_empty() {
         found.push(Finding::hard("messages", "messages: at least one message is required"));

@@ -234,14 +234,18 @@ fn schema(rules: &Rules<'_>, schema: &Value, at: &str, found: &mut Vec<Finding>)
             "Invalid schema for function: schema must be of 'type: \"object\"'",
         ));
     }
-    if let Some(keyword) = rules.refused_keywords.iter().find(|keyword| has_keyword(schema, keyword)) {
+    found.extend(uncompilable(rules.refused_keywords, rules.most_repetitions, schema, &format!("{at}.parameters")));
+}
+
+/// What keeps a schema from becoming a grammar, in either protocol.
+pub(crate) fn uncompilable(keywords: &[String], most: Option<u64>, schema: &Value, at: &str) -> Option<Finding> {
+    if let Some(keyword) = keywords.iter().find(|keyword| has_keyword(schema, keyword)) {
         let message = format!("schema keyword '{keyword}' cannot be compiled to a grammar");
-        found.push(Finding::refused(format!("{at}.parameters"), Refusal::Grammar(keyword.clone()), message));
+        return Some(Finding::refused(at, Refusal::Grammar(keyword.clone()), message));
     }
-    if rules.most_repetitions.is_some_and(|most| repeats_over(schema, most)) {
-        let message = "number of repetitions exceeds sane defaults, please reduce the number of repetitions";
-        found.push(Finding::refused(format!("{at}.parameters"), Refusal::Grammar(message.to_owned()), message));
-    }
+    let message = "number of repetitions exceeds sane defaults, please reduce the number of repetitions";
+    let over = most.is_some_and(|most| repeats_over(schema, most));
+    over.then(|| Finding::refused(at, Refusal::Grammar(message.to_owned()), message))
 }
 
 /// Whether a length or count anywhere in a schema is larger than the grammar compiler bears.

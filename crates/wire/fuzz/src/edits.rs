@@ -53,7 +53,7 @@ fn kept_its_word(request: &Request<'_>, edits: &[Edit]) {
 
 fn any(request: &Request<'_>, choices: &mut Choices<'_>) -> Edit {
     let words = ["", "a picture", "local:qwen/qwen3:8b", " \n", "\"quoted\"\\ \u{1f331}", "<system-reminder>x"];
-    match choices.below(13) {
+    match choices.below(14) {
         0 => Edit::Model(words[choices.below(words.len())].to_owned()),
         1 => Edit::MaxTokens(choices.below(70_000) as u64),
         2 => Edit::ReplaceBlock { at: place(request, choices), with: words[choices.below(words.len())].to_owned() },
@@ -66,6 +66,7 @@ fn any(request: &Request<'_>, choices: &mut Choices<'_>) -> Edit {
         9 => Edit::DropTool { name: ["Read", "Bash"][choices.below(2)].to_owned() },
         10 => Edit::ShortenTools { tools: Some(choices.below(40) as u32), parameters: Some(choices.below(9) as u32) },
         11 => Edit::LiftImages,
+        12 => Edit::SimplifySchemas { level: choices.below(4) as u8 },
         _ => Edit::DropForeignThinking,
     }
 }

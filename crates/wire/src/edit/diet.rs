@@ -1,8 +1,11 @@
 //! The tools of a request made smaller: some left out, descriptions cut. What comes of a tool depends on that tool alone,
 //! so that the next request of the session says the same.
 
-use crate::hub::{Request, Tool};
+use std::borrow::Cow;
+
+use crate::hub::{Dropped, Request, Tool};
 use crate::json::{Cursor, Error, Json};
+use crate::schema;
 use crate::text::{Text, escape_into};
 
 /// Members of a schema that hold data, not schemas: a `description` inside belongs to the data.
@@ -13,6 +16,19 @@ pub(super) fn drop_tool(request: &mut Request<'_>, name: &str) {
     let before = request.tools.len();
     request.tools.retain(|tool| !tool.name.is(name));
     request.touched.tools |= request.tools.len() < before;
+}
+
+/// Reduces the schemas of all tools to what `level` allows.
+pub(super) fn simplify(request: &mut Request<'_>, level: u8, lost: &mut Vec<Dropped>) {
+    for (at, tool) in request.tools.iter_mut().enumerate() {
+        let Some(source) = &tool.input_schema else { continue };
+        let path = format!("tools[{at}].input_schema");
+        if let Cow::Owned(simple) = schema::sanitise(source.as_str(), level, &path, lost) {
+            tool.input_schema = Some(Json::trusted_owned(simple));
+            tool.raw = None;
+            request.touched.tools = true;
+        }
+    }
 }
 
 /// Cuts descriptions: of tools to `tools` characters, of their parameters to `parameters`; `None` leaves them alone.
@@ -68,11 +84,11 @@ fn shortened(text: &str, most: u32) -> Option<Option<String>> {
 /// The schema with its descriptions cut; `None` where nothing changed.
 fn shortened_schema(source: &str, most: u32) -> Option<String> {
     let mut out = String::with_capacity(source.len());
-    schema(&mut Cursor::new(source), most, &mut out).ok()?;
+    cut_schema(&mut Cursor::new(source), most, &mut out).ok()?;
     (out.len() != source.len() && out != source).then_some(out)
 }
 
-fn schema(cursor: &mut Cursor<'_>, most: u32, out: &mut String) -> Result<(), Error> {
+fn cut_schema(cursor: &mut Cursor<'_>, most: u32, out: &mut String) -> Result<(), Error> {
     match cursor.peek() {
         b'{' => object(cursor, most, out),
         b'[' => array(cursor, most, out),
@@ -106,7 +122,7 @@ fn object(cursor: &mut Cursor<'_>, most: u32, out: &mut String) -> Result<(), Er
             out.push_str(inner.value()?);
             return Ok(());
         }
-        schema(inner, most, out)
+        cut_schema(inner, most, out)
     })?;
     out.push('}');
     Ok(())
@@ -119,7 +135,7 @@ fn array(cursor: &mut Cursor<'_>, most: u32, out: &mut String) -> Result<(), Err
         if !std::mem::take(&mut first) {
             out.push(',');
         }
-        schema(inner, most, out)
+        cut_schema(inner, most, out)
     })?;
     out.push(']');
     Ok(())
