@@ -6,7 +6,7 @@ use crate::text::Text;
 
 /// Images move behind everything their message says, each with its number in both places.
 pub(super) fn lift(request: &mut Request<'_>) {
-    for message in &mut request.messages {
+    for message in request.messages.iter_mut() {
         let Content::Blocks(blocks) = &mut message.content else { continue };
         let mut lifted = Vec::new();
         for block in blocks.iter_mut() {

@@ -16,9 +16,40 @@ pub(super) fn settle(arguments: &Arguments, schema: &Schema) -> (String, bool) {
         Arguments::Pairs(pairs) => join(pairs, schema),
     };
     match fit(&object, schema) {
-        Cow::Borrowed(_) => (object, false),
-        Cow::Owned(fitted) => (fitted, true),
+        Cow::Borrowed(_) => (paired(object), false),
+        Cow::Owned(fitted) => (paired(fitted), true),
     }
+}
+
+/// Half of a surrogate pair is no character. Our cursor lets it through, the parsers of many servers refuse the whole
+/// history it comes back in: it becomes U+FFFD.
+fn paired(json: String) -> String {
+    let is_half = |at: usize| json[at + 2..].starts_with(['d', 'D']);
+    if !json.match_indices("\\u").any(|(at, _)| is_half(at)) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json.as_str();
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let (kept, used) = match (unit(escape), escape.get(6..).and_then(unit)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => (true, 12),
+            (Some(0xd800..0xe000), _) => (false, 6),
+            (Some(_), _) => (true, 6),
+            (None, _) => (true, 2),
+        };
+        rest = escape;
+        let Some((one, behind)) = escape.split_at_checked(used) else { break };
+        out.push_str(if kept { one } else { "\u{fffd}" });
+        rest = behind;
+    }
+    out + rest
+}
+
+/// The number of a `\uXXXX` at the beginning.
+fn unit(escape: &str) -> Option<u16> {
+    u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 fn join(pairs: &[(String, Value)], schema: &Schema) -> String {
@@ -248,6 +279,19 @@ mod tests {
                 (settled.to_owned(), true),
                 "{written}"
             );
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_becomes_the_replacement_character() {
+        for (written, kept) in [
+            (r#"{"s":"\ud83d/a"}"#, "{\"s\":\"\u{fffd}/a\"}"),
+            (r#"{"s":"\uDE00\ud83d\ude00\ud83d"}"#, "{\"s\":\"\u{fffd}\\ud83d\\ude00\u{fffd}\"}"),
+            (r#"{"s":"\\ud83d \u00e4\n"}"#, r#"{"s":"\\ud83d \u00e4\n"}"#),
+        ] {
+            let settled = settle(&Arguments::Json(written.to_owned()), &schema()).0;
+            assert_eq!(settled, kept);
+            assert!(serde_json::from_str::<Schema>(&settled).is_ok(), "{settled}");
         }
     }
 
