@@ -71,10 +71,10 @@ pub(crate) enum Command {
     Bench(BenchCommand),
     /// Show how the outcomes of turns shift the score
     Learned(LearnedArgs),
-    /// List the models of all backends
-    Models,
-    /// Check settings, keyring and backends
-    Doctor,
+    /// List the models of all backends, load and unload them
+    Models(ModelsArgs),
+    /// Check settings, keyring and backends, and whether the models can do an agent's work
+    Doctor(DoctorArgs),
     /// Keys of backends, in the system's keyring
     #[command(subcommand)]
     Key(KeyCommand),
@@ -268,6 +268,47 @@ pub(crate) struct LearnedArgs {
     /// Forget it
     #[arg(long)]
     pub(crate) reset: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ModelsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// List them
+    List,
+    /// Load a model
+    Load {
+        /// Its model ref, such as lmstudio:qwen/qwen3-coder-next
+        model: String,
+        /// Tokens of the window; without it what the settings say, else the server's own
+        #[arg(long, value_name = "TOKENS")]
+        context: Option<u64>,
+    },
+    /// Take a model out of its server's memory
+    Unload {
+        /// Its model ref
+        model: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Models to test, as model refs; without any those that have a role
+    #[arg(value_name = "REF")]
+    pub(crate) models: Vec<String>,
+    /// Test every model: each is loaded for it
+    #[arg(long, conflicts_with = "models")]
+    pub(crate) all: bool,
+    /// Test no model
+    #[arg(long, conflicts_with_all = ["models", "all"])]
+    pub(crate) no_models: bool,
+    /// Longest prompt that is tried, in tokens; 0 tries none. Without it 32768 on your own machines, none in the cloud
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) context: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{ControlError, NAMES, dispatch};
 
 /// Commands that knock at whatever listens on this machine.
-const ASKS_SERVERS: [&str; 3] = ["models.refresh", "backends.discover", "backends.try"];
+const ASKS_SERVERS: [&str; 4] = ["models.refresh", "backends.discover", "backends.try", "doctor.run"];
 
 struct Bench {
     engine: Arc<Engine>,

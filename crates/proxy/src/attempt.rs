@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::ExponentialBackoff;
-use branchline_routing::{Answers, Candidate};
+use branchline_routing::Candidate;
 use branchline_settings::Retry;
 use branchline_settings::schema::Alias;
 use branchline_wire::Protocol;
 use branchline_wire::codec::{anthropic, encode_request, openai_chat, patch_request};
 use branchline_wire::edit::{self, Edit};
 use branchline_wire::failure;
-use branchline_wire::hub::{Dropped, FailureKind, StopReason};
-use branchline_wire::recover::{Recovery, Report};
+use branchline_wire::hub::{Dropped, FailureKind};
+use branchline_wire::recover::Recovery;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -32,11 +32,12 @@ use crate::plan;
 use crate::relay::{Full, Learned, Relay};
 use crate::retry::{self, Verdict};
 use crate::send::{Miss, Outbound, as_text, send};
+use crate::watch;
 use crate::window;
 use crate::world::World;
 
-/// An answer that may not be this long, in tokens, is not cut off by accident.
-const LEAST_ANSWER: u64 = 256;
+mod learn;
+
 /// Says to another Branchline, or to this one, that the request has been through one.
 pub(crate) const HOP: &str = "x-branchline-hop";
 
@@ -70,10 +71,7 @@ impl Attempt<'_> {
     /// Asks until there is an answer or no more tries.
     pub(crate) async fn run(&self, edits: &[Edit], line: &mut Line, journal: &mut Journal) -> Result<Tried, Miss> {
         self.refuse_ourselves()?;
-        if self.native.is_none() {
-            let loading = window::before_ollama(self.engine, self.backend, self.candidate, self.tokens);
-            line.wait(self.manner, &self.candidate.model.model, Box::pin(loading)).await?;
-        }
+        line.wait(self.manner, &self.candidate.model.model, Box::pin(self.prepare())).await?;
         let mut edits = Cow::Borrowed(edits);
         let mut outbound = self.outbound(&edits, journal).await.map_err(Miss::of)?;
         let mut pauses = retry::pauses(self.retry());
@@ -103,11 +101,31 @@ impl Attempt<'_> {
         }
     }
 
+    /// A model that is loaded before it is asked has the window it should have.
+    async fn prepare(&self) -> Result<(), Miss> {
+        let (engine, candidate, id) = (self.engine, self.candidate, &self.call.id);
+        if self.may_be_cold() {
+            engine.load_before(self.backend, &candidate.model, id).await;
+        }
+        match self.native {
+            Some(_) => Ok(()),
+            None => window::before_ollama(engine, self.backend, candidate, self.tokens, id).await,
+        }
+    }
+
+    fn may_be_cold(&self) -> bool {
+        self.candidate.local && self.call.world.catalog.facts(&self.candidate.model).loaded == Some(false)
+    }
+
     /// What a failure says about the backend.
     fn blame(&self, miss: &Miss, again: bool) {
         let (lane, message) = (&self.backend.lane, &miss.fault.failure.message);
         if miss.offline {
             self.engine.backend_down(self.backend.name(), message);
+        }
+        // The doctor asks what may fail; clients must not be kept away for it.
+        if self.call.doctor {
+            return;
         }
         let turned = match retry::verdict(miss, again) {
             Verdict::Alive => lane.succeeded(),
@@ -229,13 +247,6 @@ impl Attempt<'_> {
         Some(if thinking_first { recovery.thinking_first() } else { recovery })
     }
 
-    async fn learn_habits(&self, report: &Report) {
-        let (learned, model, store) = (&self.engine.learned, &self.candidate.model, &self.engine.store);
-        if report.prefilled || report.unclosed {
-            learned.note(Habit::ThinkingFirst, model, report.prefilled, store).await;
-        }
-    }
-
     /// OpenAI servers tell the usage of a stream only when asked; the log wants it even if the client does not.
     fn asks_for_usage(&self) -> bool {
         let request = &self.inbound.request;
@@ -353,7 +364,15 @@ impl Attempt<'_> {
         journal: &mut Journal,
     ) -> Result<Learned, Miss> {
         let model = &self.candidate.model.model;
-        let response = line.wait(self.manner, model, send(self.backend, outbound)).await?;
+        let loading =
+            if self.may_be_cold() { self.engine.loading_for(&self.candidate.model, &self.call.id) } else { None };
+        let sent = line.wait(self.manner, model, send(self.backend, outbound)).await;
+        if let Some(loading) = loading {
+            loading.end(sent.as_ref().err().map(|miss| miss.fault.to_string()));
+            // What it was loaded with is known at once, not with the next round.
+            watch::ask_soon(self.engine, self.backend);
+        }
+        let response = sent?;
         self.engine.backend_answers(self.backend.name());
         self.engine.circuit_turned(self.backend.name(), self.backend.lane.answers(), "");
         if !line.committed() && self.same_protocol() {
@@ -366,6 +385,7 @@ impl Attempt<'_> {
             protocol: self.protocol,
             client: self.call.protocol,
             model,
+            local: self.candidate.local,
             manner: self.manner,
             keep_text: self.candidate.role == branchline_routing::Role::Vision,
             hide_usage: self.asks_for_usage() && self.same_protocol(),
@@ -389,69 +409,12 @@ impl Attempt<'_> {
     fn judge(&self, journal: &Journal) {
         let lane = &self.backend.lane;
         let (turned, reason) = match &journal.record.error {
+            Some(_) if self.call.doctor => return,
             Some(error) => (lane.failed(&error.message, None), error.message.as_str()),
             None => (lane.succeeded(), ""),
         };
         self.engine.circuit_turned(self.backend.name(), turned, reason);
     }
-
-    async fn learned(&self, learned: Learned, journal: &mut Journal) -> Tried {
-        journal.usage(&learned.usage);
-        if !learned.report.is_empty() {
-            journal.record.repairs.push(learned.report.to_string());
-            self.learn_habits(&learned.report).await;
-        }
-        self.note_struggle(&learned);
-        self.calibrate(&learned, journal).await;
-        let asked = &self.candidate.model.model;
-        if self.candidate.local && !learned.model.is_empty() && !same_model(&learned.model, asked) {
-            let said = format!("{} answered with {} instead of {asked}", self.backend.name(), learned.model);
-            tracing::warn!(backend = self.backend.name(), asked, answered = learned.model, "another model answered");
-            journal.record.decision.reasons.push(said);
-        }
-        Tried { text: learned.text }
-    }
-
-    /// Remembers what was wrong with an answer: a turn whose model struggles moves on. An output limit of a few words
-    /// is meant to cut.
-    fn note_struggle(&self, learned: &Learned) {
-        let cut = learned.stop == Some(StopReason::MaxTokens);
-        let meant = self.inbound.request.max_tokens.is_some_and(|limit| limit < LEAST_ANSWER);
-        let one = Answers {
-            empty: u32::from(!learned.spoke && !cut),
-            truncated: u32::from(cut && !meant),
-            malformed: u32::try_from(learned.report.left.len()).unwrap_or(u32::MAX),
-        };
-        if !self.inbound.is_aside() {
-            self.engine.turns.note_answer(&self.inbound.key, one);
-        }
-    }
-
-    /// Pictures are counted by rules of their own and would spoil the ratio of text, and so would a prompt that was cut.
-    async fn calibrate(&self, learned: &Learned, journal: &mut Journal) {
-        let Some(counted) = learned.usage.prompt() else { return };
-        if self.inbound.turn.images > 0 {
-            return;
-        }
-        let (model, tokens) = (&self.candidate.model, self.tokens);
-        let cut = window::was_cut(self.engine, self.backend, model, tokens, counted);
-        if let Some(window) = Box::pin(cut).await {
-            tracing::warn!(%model, window, tokens, counted, "the server cut the prompt and said nothing");
-            let words = format!(
-                "{} cut the prompt to {counted} of about {tokens} tokens without a word: its window is {window}",
-                self.backend.name()
-            );
-            journal.record.decision.reasons.push(words);
-            return;
-        }
-        self.engine.learned.counted(model, self.estimated, counted, &self.engine.store);
-    }
-}
-
-/// LM Studio answers a wrong model id with whatever is loaded (#619); servers that load one file name it by its path.
-fn same_model(answered: &str, asked: &str) -> bool {
-    let base = |id: &str| id.rsplit('/').next().unwrap_or(id).trim_end_matches(".gguf").to_ascii_lowercase();
-    answered == asked || base(answered).contains(&base(asked)) || base(asked).contains(&base(answered))
 }
 
 /// `None` when the limit comes first.

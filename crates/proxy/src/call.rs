@@ -30,6 +30,8 @@ pub(crate) struct Call {
     pub(crate) private: Option<String>,
     /// The request of the log this one repeats.
     pub(crate) replay_of: Option<String>,
+    /// A question of the doctor's, not of a client.
+    pub(crate) doctor: bool,
 }
 
 impl Call {

@@ -58,7 +58,11 @@ pub(crate) fn of(record: &Record, reported: Option<u64>, login: Login, world: &W
     };
     let model = ModelRef::new(backend, model);
     let (usd, source) = paid(record, &model, reported, login, world);
-    let (all_cloud, all_cloud_model) = all_cloud(record, &model, usd, source, world, prompts);
+    let (all_cloud, all_cloud_model) = match record.doctor {
+        // Nobody would have asked the cloud what the doctor asks.
+        true => (None, None),
+        false => all_cloud(record, &model, usd, source, world, prompts),
+    };
     let saved = usd.zip(all_cloud).map(|(usd, all)| all - usd);
     CostRecord { usd, source, all_cloud_usd: all_cloud, all_cloud_model, saved_usd: saved }
 }

@@ -22,11 +22,13 @@ use crate::browser::{NoRandomness, Sessions, UiFile};
 use crate::budget::{Budget, BudgetView};
 use crate::cost::Prompts;
 use crate::counting::Counting;
+use crate::doctor::Doctor;
 use crate::estimates::EstimateCard;
 use crate::events::{Events, LiveEvent};
 use crate::images::Images;
 use crate::lane::{self, Lanes};
 use crate::learned::Learned;
+use crate::loading::Loads;
 use crate::metrics::Running;
 use crate::outcomes::{self, LearnedOffset, Outcomes};
 use crate::probe::{Found, Prober};
@@ -83,6 +85,8 @@ pub struct Engine {
     pub(crate) images: Images,
     pub(crate) learned: Learned,
     pub(crate) counting: Counting,
+    pub(crate) doctor: Doctor,
+    pub(crate) loads: Loads,
     pub(crate) prober: Prober,
     pub(crate) tracker: TaskTracker,
     pub(crate) stopping: CancellationToken,
@@ -134,6 +138,8 @@ impl Engine {
             images: Images::default(),
             learned: Learned::default(),
             counting: Counting::default(),
+            doctor: Doctor::default(),
+            loads: Loads::default(),
             prober: Prober::default(),
             tracker: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -378,8 +384,9 @@ impl Engine {
     }
 
     /// Takes over what earlier runs learned.
-    pub(crate) async fn recall(&self) {
+    pub async fn recall(&self) {
         self.learned.recall(&self.store).await;
+        self.doctor.recall(&self.store).await;
         if let Ok(Some(text)) = self.store.fact(outcomes::KEY).await {
             self.outcomes.replace(serde_json::from_str(&text).ok());
             self.put_offset_in_force(&self.outcomes.learned());

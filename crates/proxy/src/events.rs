@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::budget::BudgetView;
+use crate::doctor::DoctorView;
 use crate::record::Record;
 
 /// How many events a slow listener may lag behind before it loses some.
@@ -58,6 +59,33 @@ pub enum LiveEvent {
         /// How many are before it.
         ahead: u32,
     },
+    /// A model is being loaded: by a request, which has to wait for it, or because somebody wants it.
+    ModelLoading {
+        /// The model, as a model ref.
+        model: String,
+        /// The request that waits for it.
+        request: Option<String>,
+    },
+    /// The loading is over.
+    ModelLoaded {
+        /// The model, as a model ref.
+        model: String,
+        /// The request that waited for it.
+        request: Option<String>,
+        /// How long it took. Where a request loaded it by itself, with the time to the beginning of its answer.
+        ms: u64,
+        /// Why it could not be loaded, in words.
+        error: Option<String>,
+    },
+    /// Another model answered than the one that was asked: LM Studio takes what is loaded.
+    OtherModel {
+        /// The request.
+        request: String,
+        /// The model that was asked, as a model ref.
+        asked: String,
+        /// The name the answer came under.
+        answered: String,
+    },
     /// A line of the day's budget was crossed: the warning, or the limit. Each is told once a day.
     Budget {
         /// How it stands.
@@ -91,6 +119,11 @@ pub enum LiveEvent {
         sha256: String,
         /// Who described it.
         model: String,
+    },
+    /// The doctor has begun, found something, or is done.
+    Doctor {
+        /// All it knows.
+        doctor: Box<DoctorView>,
     },
     /// The settings were read again.
     SettingsChanged {

@@ -67,10 +67,13 @@ impl Journal {
             bytes_in: call.body.len() as u64,
             outcome: Outcome::Cancelled,
             replay_of: call.replay_of.clone(),
+            doctor: call.doctor,
             ..Record::default()
         };
         let (engine, world) = (Arc::clone(engine), Arc::clone(&call.world));
-        let (bodies, login) = (world.settings.log.bodies, Login::default());
+        // The doctor's long texts are nobody's concern.
+        let bodies = if call.doctor { BodySetting::Off } else { world.settings.log.bodies };
+        let login = Login::default();
         Self { engine, started: call.started, bodies, world, reported: None, login, record }
     }
 

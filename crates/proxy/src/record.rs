@@ -56,6 +56,13 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub replay_of: Option<String>,
+    /// A question of the doctor's, not of a client: it says nothing about the user's work.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub doctor: bool,
+    /// The name the server answered under, where that is another model than the one that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub answered_as: Option<String>,
     /// Why the answer came from another candidate than the first, in words.
     pub fallback: Option<String>,
     pub usage: UsageRecord,

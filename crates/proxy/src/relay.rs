@@ -41,6 +41,8 @@ pub(crate) struct Relay<'r> {
     /// Protocol of the client.
     pub(crate) client: Protocol,
     pub(crate) model: &'r str,
+    /// It is on the user's own hardware.
+    pub(crate) local: bool,
     pub(crate) manner: Manner,
     /// The text of the answer is wanted afterwards.
     pub(crate) keep_text: bool,
@@ -95,6 +97,7 @@ impl Relay<'_> {
         let text = self.text(&body);
         let mut answer = decode_response(self.protocol, &text).map_err(wrong_answer)?;
         let learned = self.learn(&mut answer);
+        self.say_other(&learned.model);
         let sent = match self.manner {
             Manner::Raw => body.clone(),
             Manner::Encoded => Bytes::from(encode_response(self.client, &answer, self.line.created())),
@@ -143,6 +146,7 @@ impl Relay<'_> {
         if self.journal.first_token() {
             // Should the client leave in the middle, the prompt was paid for all the same.
             self.journal.usage(&stream.learned.usage);
+            self.say_other(&stream.learned.model);
         }
         if self.manner == Manner::Raw {
             let complete = stream.framer.complete();
@@ -204,6 +208,7 @@ impl Relay<'_> {
         let text = self.text(&body);
         let mut answer = decode_response(self.protocol, &text).map_err(wrong_answer)?;
         let learned = self.learn(&mut answer);
+        self.say_other(&learned.model);
         self.journal.first_token();
         say_whole(self.line, &answer);
         self.line.flush().await;
@@ -217,6 +222,14 @@ impl Relay<'_> {
         if self.native { Cow::Owned(ollama::Reader::default().chunk(&text)) } else { text }
     }
 
+    /// Another model answers than the one that was asked: the head of the answer says so, where it is not out yet.
+    fn say_other(&mut self, answered: &str) {
+        let other = self.local && !answered.is_empty() && !same_model(answered, self.model);
+        if other && !self.line.committed() {
+            self.line.say("x-branchline-answered-as", answered);
+        }
+    }
+
     /// Repairs a whole answer and keeps what is to be known of it.
     fn learn(&self, answer: &mut Response<'_>) -> Learned {
         answer.stop_reason = answer.stop_reason.map(|reason| self.full.reason(reason, &answer.usage));
@@ -228,6 +241,12 @@ impl Relay<'_> {
         learned.spoke = answer.content.iter().any(speaks);
         learned
     }
+}
+
+/// LM Studio answers a wrong model id with whatever is loaded (#619); servers that load one file name it by its path.
+pub(crate) fn same_model(answered: &str, asked: &str) -> bool {
+    let base = |id: &str| id.rsplit('/').next().unwrap_or(id).trim_end_matches(".gguf").to_ascii_lowercase();
+    answered == asked || base(answered).contains(&base(asked)) || base(asked).contains(&base(answered))
 }
 
 /// Whether a client sees something of a block; of thoughts it does not.

@@ -119,7 +119,7 @@ impl Engine {
         Ok(Replay { needs_confirmation, expected, original, replay })
     }
 
-    async fn kept_record(&self, id: &str) -> Result<Record, Fault> {
+    pub(crate) async fn kept_record(&self, id: &str) -> Result<Record, Fault> {
         let found =
             self.store.record(id).await.map_err(|error| {
                 Fault::new(FailureKind::Api, "store", format!("the record cannot be read: {error}"))
@@ -210,7 +210,7 @@ fn aim(model: &str, world: &World) -> Result<(Option<ModelRef>, bool), Fault> {
     }
 }
 
-fn answered(record: &Record, protocol: Protocol) -> Answered {
+pub(crate) fn answered(record: &Record, protocol: Protocol) -> Answered {
     let model = record.backend.as_ref().zip(record.model.as_ref());
     let failed = record.outcome != Outcome::Ok;
     let error = record.error.as_ref().map(|error| format!("{}: {}", error.code, error.message));
@@ -231,7 +231,7 @@ fn answered(record: &Record, protocol: Protocol) -> Answered {
 }
 
 /// Reads a body, streamed or whole. One that cannot be read leaves the text unknown.
-fn read_into(answer: &mut Answered, protocol: Protocol, body: &str) {
+pub(crate) fn read_into(answer: &mut Answered, protocol: Protocol, body: &str) {
     if let Ok(response) = decode_response(protocol, body) {
         take(answer, &response);
     } else if let Some(response) = collected(protocol, body) {

@@ -190,6 +190,7 @@ pub(crate) fn call(
         started: std::time::Instant::now(),
         private: None,
         replay_of: None,
+        doctor: false,
     }
 }
 

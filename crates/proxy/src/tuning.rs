@@ -29,7 +29,7 @@ pub(crate) type TurnId = (String, u64);
 /// The turn of a record; none for requests that are no work of the user's: titles, probes, summaries.
 pub(crate) fn turn_of(record: &Record) -> Option<TurnId> {
     let facts = record.decision.facts.as_ref()?;
-    let work = matches!(facts.turn.kind, Kind::Main | Kind::Subagent) && record.replay_of.is_none();
+    let work = matches!(facts.turn.kind, Kind::Main | Kind::Subagent) && record.replay_of.is_none() && !record.doctor;
     work.then(|| (conversation(record), facts.turn.fingerprint))
 }
 

@@ -104,6 +104,17 @@ pub async fn ask_one(engine: &Arc<Engine>, backend: &Arc<Backend>) {
     }
 }
 
+/// Asks one backend what it has, beside what goes on.
+pub(crate) fn ask_soon(engine: &Arc<Engine>, backend: &Arc<Backend>) {
+    let (stopping, work) = (engine.stopping.clone(), (Arc::clone(engine), Arc::clone(backend)));
+    engine.tracker.spawn(async move {
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = ask_one(&work.0, &work.1) => {}
+        }
+    });
+}
+
 /// Reads the settings again when their file changes. Settings that do not check change nothing.
 async fn watch_settings(engine: Arc<Engine>) {
     let file = engine.paths.config_file.clone();

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use branchline_routing::{Candidate, ModelRef};
 use branchline_wire::hub::FailureKind;
-use http::header;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::backend::Backend;
 use crate::engine::Engine;
 use crate::fault::Fault;
+use crate::loading;
 use crate::probe::Flavour;
 use crate::send::Miss;
 use crate::watch;
@@ -55,6 +55,7 @@ pub(crate) async fn before_ollama(
     backend: &Arc<Backend>,
     candidate: &Candidate,
     tokens: u64,
+    request: &str,
 ) -> Result<(), Miss> {
     let world = engine.world();
     let is_ollama = world.flavour(backend.name()) == Some(Flavour::Ollama);
@@ -64,7 +65,12 @@ pub(crate) async fn before_ollama(
     if !is_ollama || remote || loaded == Some(true) || tokens < OLLAMA_LEAST {
         return Ok(());
     }
-    if load_ollama(backend, &candidate.model.model, None).await.is_none() {
+    let loading = engine.loading_for(&candidate.model, request);
+    let done = load_ollama(backend, &candidate.model.model, None).await;
+    if let Some(loading) = loading {
+        loading.end(done.as_ref().err().map(ToString::to_string));
+    }
+    if done.is_err() {
         // The request itself will say what is wrong.
         return Ok(());
     }
@@ -88,30 +94,18 @@ fn too_long(backend: &Backend, tokens: u64, window: u64) -> Miss {
 }
 
 /// Loads a model of Ollama without asking it anything; with a window, or the server's own.
-pub(crate) async fn load_ollama(backend: &Backend, model: &str, window: Option<u64>) -> Option<()> {
+pub(crate) async fn load_ollama(backend: &Backend, model: &str, window: Option<u64>) -> Result<(), Fault> {
     let mut body = json!({ "model": model, "stream": false });
     if let Some(window) = window {
         body["options"] = json!({ "num_ctx": window });
     }
-    let done: Value = post(backend, "/api/generate", &body).await?;
-    (done["done"] == json!(true)).then_some(())
+    loading::post(backend, "/api/generate", &body).await.map(drop)
 }
 
 /// Unloads a model of Ollama.
-pub async fn unload_ollama(backend: &Backend, model: &str) -> Option<()> {
+pub(crate) async fn unload_ollama(backend: &Backend, model: &str) -> Result<(), Fault> {
     let body = json!({ "model": model, "stream": false, "keep_alive": 0 });
-    let done: Value = post(backend, "/api/generate", &body).await?;
-    (done["done"] == json!(true)).then_some(())
-}
-
-async fn post(backend: &Backend, path: &str, body: &Value) -> Option<Value> {
-    let url = backend.resolved.base_url.native(path);
-    let headers = backend.headers(branchline_wire::Protocol::OpenaiChat, &http::HeaderMap::new()).await.ok()?;
-    let request = backend.client().ok()?.post(url).headers(headers).body(body.to_string());
-    let request = request.header(header::ACCEPT, "application/json");
-    let answered = tokio::time::timeout(backend.resolved.timeouts.first_byte, request.send()).await.ok()?.ok()?;
-    let bytes = answered.error_for_status().ok()?.bytes().await.ok()?;
-    serde_json::from_slice(&bytes).ok()
+    loading::post(backend, "/api/generate", &body).await.map(drop)
 }
 
 /// Whether an answer of Ollama was made from a prompt that had been cut: it counted fewer tokens than there were, and no

@@ -117,9 +117,14 @@ fn catalog(settings: &Settings, backends: &BTreeMap<String, Arc<Backend>>, found
         catalog.backends.insert(name.clone(), local);
         for card in found.get(name).map_or(&[][..], |found| &found.models) {
             let mut facts = card.facts(local);
-            let is_ollama = found.get(name).is_some_and(|found| found.flavour == Flavour::Ollama);
-            if let Some(wanted) = backend.resolved.context_length_of(&card.id).filter(|_| is_ollama) {
+            let takes_wanted = match found.get(name).map(|found| found.flavour) {
                 // Said in each request (`window::in_each_request`), whatever it was loaded with before.
+                Some(Flavour::Ollama) => true,
+                // Loaded with it before the request (`loading`); what is loaded already stays as it is.
+                Some(Flavour::LmStudio) => card.loaded == Some(false),
+                _ => false,
+            };
+            if let Some(wanted) = backend.resolved.context_length_of(&card.id).filter(|_| takes_wanted) {
                 facts.context = Some(card.context_max.map_or(wanted, |most| wanted.min(most)));
             }
             catalog.models.insert(ModelRef::new(name, &card.id), facts);

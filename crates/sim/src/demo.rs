@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::able::able;
 use crate::ask::{Ask, OfferedTool};
 use crate::model::Model;
 use crate::pace::{Pace, Pieces};
@@ -73,6 +74,9 @@ fn reply(ask: &Ask, between_ms: u64) -> Answer {
 fn words(ask: &Ask) -> Answer {
     if let Some(schema) = ask.answer_schema() {
         return titled(schema, &ask.question());
+    }
+    if let Some(answer) = able(ask) {
+        return answer;
     }
     if !ask.pictures.is_empty() {
         return unscripted(&ask.model, ask);

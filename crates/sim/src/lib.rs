@@ -9,6 +9,7 @@
 //! `openai` and `anthropic` (checks and renderings), `profile` (what makes each server different).
 //! Not here: real inference, TLS, the Responses API and native Gemini.
 
+mod able;
 mod anthropic;
 mod ask;
 mod builder;
@@ -31,6 +32,7 @@ mod sim;
 mod tests;
 mod window;
 
+pub use able::able;
 pub use ask::{Ask, OfferedTool, Picture, Spoken, ToolOutcome};
 pub use builder::Builder;
 pub use demo::Demo;

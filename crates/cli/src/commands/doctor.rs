@@ -5,10 +5,13 @@ use std::process::ExitCode;
 use branchline_control::commands::backends::{BackendTestRes, BackendsRes};
 use branchline_control::commands::keys::KeysRes;
 use branchline_control::commands::models::ModelsRes;
+use branchline_proxy::doctor::{Checkup, Verdict};
 use serde::Serialize;
 use serde_json::json;
 
+use super::checkup;
 use super::status::mark;
+use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::door::Door;
 use crate::error::{Error, Exit, Result};
@@ -35,8 +38,16 @@ impl Check {
     }
 }
 
-pub(crate) async fn run(context: &Context) -> Result<ExitCode> {
+/// What is printed as JSON.
+#[derive(Debug, Serialize)]
+struct Told<'t> {
+    checks: &'t [Check],
+    models: &'t [Checkup],
+}
+
+pub(crate) async fn run(context: &Context, args: DoctorArgs) -> Result<ExitCode> {
     let mut checks = settings(context)?;
+    let mut checkups = Vec::new();
     if checks.iter().all(|check| check.ok) {
         let door = Door::open(context).await?;
         checks.push(engine(&door));
@@ -45,9 +56,17 @@ pub(crate) async fn run(context: &Context) -> Result<ExitCode> {
         let reached = backends.iter().any(|check| check.ok);
         checks.extend(backends);
         checks.extend(roles(&door, reached).await?);
+        show(context, &checks);
+        if works(&checks) && !args.no_models || !args.models.is_empty() {
+            checkups = checkup::run(context, &door, &args).await?;
+        }
+    } else {
+        show(context, &checks);
     }
-    show(context, &checks);
-    verdict(&checks)
+    if context.json {
+        out::json(&Told { checks: &checks, models: &checkups });
+    }
+    verdict(&checks, &checkups)
 }
 
 fn settings(context: &Context) -> Result<Vec<Check>> {
@@ -118,7 +137,6 @@ async fn roles(door: &Door, reached: bool) -> Result<Vec<Check>> {
 
 fn show(context: &Context, checks: &[Check]) {
     if context.json {
-        out::json(&checks);
         return;
     }
     for check in checks {
@@ -130,10 +148,16 @@ fn show(context: &Context, checks: &[Check]) {
 }
 
 /// One model that answers is enough to work: what else is missing is told and no failure.
-fn verdict(checks: &[Check]) -> Result<ExitCode> {
-    let works = checks.iter().any(|check| check.ok && matches!(check.name.as_str(), "coder" | "cloud"));
+fn works(checks: &[Check]) -> bool {
+    checks.iter().any(|check| check.ok && matches!(check.name.as_str(), "coder" | "cloud"))
+}
+
+/// A model that was tested and failed is a failure.
+fn verdict(checks: &[Check], checkups: &[Checkup]) -> Result<ExitCode> {
+    let failed = checkups.iter().any(|checkup| checkup.verdict == Verdict::Fail);
     match checks.iter().find(|check| !check.ok) {
-        Some(first) if !works => Err(Error::Said(worst(checks, first.exit))),
+        Some(first) if !works(checks) => Err(Error::Said(worst(checks, first.exit))),
+        _ if failed => Err(Error::Said(Exit::Failed)),
         _ => Ok(ExitCode::SUCCESS),
     }
 }

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod chat;
+mod checkup;
 pub(crate) mod classify;
 mod claude;
 mod completions;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::args::{Args, BenchCommand, Command};
+use crate::args::{Args, BenchCommand, Command, ModelsCommand};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::logging;
@@ -65,8 +66,8 @@ async fn run_small(context: Context, command: Command) -> Result<ExitCode> {
         Command::Replay(args) => replay::run(&context, args).await,
         Command::Calibrate(args) => whatif::calibrate(&context, args).await,
         Command::Learned(args) => whatif::learned(&context, args).await,
-        Command::Models => models::run(&context).await,
-        Command::Doctor => doctor::run(&context).await,
+        Command::Models(args) => models::run(&context, args.command.unwrap_or(ModelsCommand::List)).await,
+        Command::Doctor(args) => doctor::run(&context, args).await,
         Command::Key(command) => key::run(&context, command).await,
         Command::Config(command) => config::run(&context, command).await,
         Command::Images(command) => images::run(&context, command).await,

@@ -7,14 +7,47 @@ use branchline_proxy::estimates::EstimateCard;
 use branchline_proxy::probe::{ModelCard, ModelKind};
 use serde_json::json;
 
+use crate::args::ModelsCommand;
 use crate::context::Context;
 use crate::door::Door;
 use crate::error::{Error, Exit, Result};
 use crate::out::{self, line, note, while_waiting};
 use crate::table::{self, tokens, yes_no};
 
-pub(crate) async fn run(context: &Context) -> Result<ExitCode> {
+pub(crate) async fn run(context: &Context, command: ModelsCommand) -> Result<ExitCode> {
     let door = Door::open(context).await?;
+    match command {
+        ModelsCommand::List => list(context, &door).await,
+        ModelsCommand::Load { model, context: window } => {
+            let request = json!({ "model": model, "context_length": window });
+            let what = format!("loading {model}");
+            let card: ModelCard = while_waiting(&what, door.ask("models.load", request)).await?;
+            say(context, &card);
+            Ok(ExitCode::SUCCESS)
+        }
+        ModelsCommand::Unload { model } => {
+            let what = format!("unloading {model}");
+            let work = door.ask::<ModelCard>("models.unload", json!({ "model": model }));
+            say(context, &while_waiting(&what, work).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn say(context: &Context, card: &ModelCard) {
+    if context.json {
+        out::json(card);
+        return;
+    }
+    let name = format!("{}:{}", card.backend, card.id);
+    match (card.loaded, card.context_loaded) {
+        (Some(true), Some(window)) => line!("{name} is loaded with a window of {window} tokens"),
+        (Some(true), None) => line!("{name} is loaded"),
+        _ => line!("{name} is not loaded"),
+    }
+}
+
+async fn list(context: &Context, door: &Door) -> Result<ExitCode> {
     let found: ModelsRes = while_waiting("asking all backends", door.ask("models.refresh", json!({}))).await?;
     if context.json {
         out::json(&found);

@@ -129,6 +129,16 @@ pub(super) fn show(event: &LiveEvent) {
         LiveEvent::Budget { budget } => tell!("{WARN}{}{WARN:#}", super::status::budget(budget)),
         LiveEvent::BackendUp { backend } => tell!("{GOOD}{backend} answers again{GOOD:#}"),
         LiveEvent::Escalated { model, reason, .. } => tell!("{WARN}a turn goes on with {model}:{WARN:#} {reason}"),
+        LiveEvent::ModelLoading { model, .. } => tell!("{DIM}loading {model}…{DIM:#}"),
+        LiveEvent::ModelLoaded { model, error: Some(error), .. } => {
+            tell!("{BAD}{model} could not be loaded:{BAD:#} {error}");
+        }
+        LiveEvent::ModelLoaded { model, ms, .. } => {
+            tell!("{GOOD}{model} is loaded{GOOD:#} {DIM}after {:.1} s{DIM:#}", *ms as f64 / 1e3);
+        }
+        LiveEvent::OtherModel { asked, answered, .. } => {
+            tell!("{WARN}{answered} answered in the place of {asked}:{WARN:#} load the one you want");
+        }
         LiveEvent::SettingsChanged { problems } if problems.is_empty() => {
             tell!("{DIM}the settings were read again{DIM:#}")
         }
@@ -139,6 +149,7 @@ pub(super) fn show(event: &LiveEvent) {
         | LiveEvent::RequestQueued { .. }
         | LiveEvent::Fallback { .. }
         | LiveEvent::ImageDescribed { .. }
+        | LiveEvent::Doctor { .. }
         | LiveEvent::ServerChanged { .. }
         | LiveEvent::Navigate { .. } => {}
     }

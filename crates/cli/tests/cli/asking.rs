@@ -163,7 +163,7 @@ fn a_backend_that_is_not_there_is_told_with_what_to_do() {
     assert_eq!(said.code, 4, "{said:?}");
     assert!(said.out.contains("lmstudio") && said.out.contains("lms server start"), "{said:?}");
     let json: serde_json::Value = serde_json::from_str(&home.run(&["doctor", "--json"]).out).unwrap();
-    assert_eq!((json[0]["name"].as_str(), json[0]["ok"].as_bool()), (Some("settings"), Some(true)));
+    assert_eq!((json["checks"][0]["name"].as_str(), json["checks"][0]["ok"].as_bool()), (Some("settings"), Some(true)));
 }
 
 #[test]

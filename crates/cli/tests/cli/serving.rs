@@ -62,7 +62,27 @@ fn the_demonstration_answers_says_that_it_is_one_and_logs() {
     assert!(home.run(&["log", id]).good().out.contains(id));
     let models = home.run(&["models", "--json"]).json();
     assert!(models["models"].as_array().unwrap().len() >= 4, "{models}");
-    home.run(&["doctor"]).good();
+    home.run(&["doctor", "--no-models"]).good();
+    let said = home.run(&["doctor", "--context", "4000", "lmstudio:qwen/qwen3-coder-next"]).good();
+    for words in ["pass     tool call       called get_weather", "repaired vision", "pass     context"] {
+        assert!(said.out.contains(words), "{words} is missing in {}", said.out);
+    }
+    let checked = home.run(&["doctor", "--json", "--context", "0", "lmstudio:qwen/qwen3-4b"]).good().json();
+    assert_eq!(checked["models"][0]["results"][1]["verdict"], "pass", "{checked}");
+    assert_eq!(home.run(&["doctor", "nobody:x"]).code, 1);
+}
+
+#[test]
+fn models_are_loaded_and_unloaded() {
+    let home = Home::new();
+    let served = home.serve(&["--demo", "--port", "0"]);
+    ready(&served);
+    let model = "lmstudio:qwen/qwen3-4b";
+    let said = home.run(&["models", "load", model, "--context", "16384"]).good();
+    assert!(said.out.contains("is loaded with a window of 16384 tokens"), "{said:?}");
+    assert!(home.run(&["models", "unload", model]).good().out.contains("is not loaded"));
+    let said = home.run(&["models", "load", "anthropic:claude-sonnet-5-5"]);
+    assert!(said.code == 1 && said.err.contains("hint:"), "{said:?}");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use branchline_proxy::pages::RoleView;
-use branchline_proxy::probe::ModelCard;
-use branchline_proxy::{Engine, watch};
+pub use branchline_proxy::probe::ModelCard;
+use branchline_proxy::{Engine, Fault, watch};
+
 use branchline_settings::ModelRef;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -40,6 +41,44 @@ pub async fn list(engine: &Arc<Engine>, _: ModelsReq) -> Result<ModelsRes> {
 pub async fn refresh(engine: &Arc<Engine>, _: ModelsReq) -> Result<ModelsRes> {
     watch::ask_all(engine, true).await;
     Ok(known(engine))
+}
+
+/// Which model is to be loaded.
+#[derive(Debug, Deserialize, TS)]
+pub struct ModelLoadReq {
+    /// Its model ref.
+    pub model: String,
+    /// Tokens of the window; the settings' or the server's own without it.
+    #[serde(default)]
+    #[ts(optional)]
+    pub context_length: Option<u64>,
+}
+
+/// Which model is to be unloaded.
+#[derive(Debug, Deserialize, TS)]
+pub struct ModelUnloadReq {
+    /// Its model ref.
+    pub model: String,
+}
+
+/// Loads a model; one that is loaded with another window is loaded anew. Takes as long as the server takes.
+///
+/// # Errors
+/// A model there is not, a server that loads nothing on request or takes no window so, or its own refusal.
+pub async fn load(engine: &Arc<Engine>, request: ModelLoadReq) -> Result<ModelCard> {
+    Ok(engine.load_model(&parsed(&request.model)?, request.context_length).await?)
+}
+
+/// Takes a model out of its server's memory.
+///
+/// # Errors
+/// A model there is not, a server that unloads nothing on request, or its own refusal.
+pub async fn unload(engine: &Arc<Engine>, request: ModelUnloadReq) -> Result<ModelCard> {
+    Ok(engine.unload_model(&parsed(&request.model)?).await?)
+}
+
+fn parsed(text: &str) -> Result<ModelRef> {
+    Ok(text.parse::<ModelRef>().map_err(Fault::from)?)
 }
 
 fn known(engine: &Engine) -> ModelsRes {

@@ -68,7 +68,7 @@ impl Follower {
         loop {
             let Ok(event) = tokio::time::timeout_at(until, self.ears.hear()).await else { return Some(()) };
             match event? {
-                LiveEvent::ImageDescribed { .. } | LiveEvent::Navigate { .. } => continue,
+                LiveEvent::ImageDescribed { .. } | LiveEvent::Navigate { .. } | LiveEvent::Doctor { .. } => continue,
                 LiveEvent::Fallback { request, from, model, .. } => self.fell_back(request, from, model),
                 _ => {}
             }

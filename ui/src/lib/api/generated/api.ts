@@ -350,6 +350,39 @@ curve: Array<number>,
 suggested: number | null, };
 
 /**
+ * All tests of one model.
+ */
+export type Checkup = { 
+/**
+ * The model, as a model ref.
+ */
+model: string, progress: Progress, 
+/**
+ * The test that runs.
+ */
+current: TestName | null, 
+/**
+ * When it began, in ms since 1970.
+ */
+at: number, 
+/**
+ * What is known so far, in order.
+ */
+results: Array<TestResult>, 
+/**
+ * The worst of it.
+ */
+verdict: Verdict, 
+/**
+ * Time to the first token of a short prompt, the model being loaded, in ms.
+ */
+ttft_ms: number | null, 
+/**
+ * Tokens it writes in a second.
+ */
+tokens_per_second: number | null, };
+
+/**
  * Whether a backend is used.
  */
 export type CircuitState = "closed" | "open" | "half_open";
@@ -628,6 +661,45 @@ version: string | null,
  * Number of its models.
  */
 models: number, };
+
+/**
+ * Nothing is asked for.
+ */
+export type DoctorReq = Record<symbol, never>;
+
+/**
+ * What is to be tested.
+ */
+export type DoctorRunReq = { 
+/**
+ * Model refs; none tests the models that have a role.
+ */
+models?: Array<string>, 
+/**
+ * Every model that is known: each is loaded for it.
+ */
+all?: boolean, 
+/**
+ * The longest prompt that is tried, in tokens; 0 tries none. Not set: 32,768 at home, none in the cloud.
+ */
+context_tokens?: number, };
+
+/**
+ * What the doctor knows.
+ */
+export type DoctorView = { 
+/**
+ * A run is under way.
+ */
+running: boolean, 
+/**
+ * The models of this run, or of the last one since the start, in their order.
+ */
+models: Array<string>, 
+/**
+ * The last checkup of every model that ever had one.
+ */
+checkups: Array<Checkup>, };
 
 /**
  * One thing a conversion could not carry.
@@ -1213,7 +1285,43 @@ backend: string,
 /**
  * How many are before it.
  */
-ahead: number, } | { "type": "budget", 
+ahead: number, } | { "type": "model_loading", 
+/**
+ * The model, as a model ref.
+ */
+model: string, 
+/**
+ * The request that waits for it.
+ */
+request: string | null, } | { "type": "model_loaded", 
+/**
+ * The model, as a model ref.
+ */
+model: string, 
+/**
+ * The request that waited for it.
+ */
+request: string | null, 
+/**
+ * How long it took. Where a request loaded it by itself, with the time to the beginning of its answer.
+ */
+ms: number, 
+/**
+ * Why it could not be loaded, in words.
+ */
+error: string | null, } | { "type": "other_model", 
+/**
+ * The request.
+ */
+request: string, 
+/**
+ * The model that was asked, as a model ref.
+ */
+asked: string, 
+/**
+ * The name the answer came under.
+ */
+answered: string, } | { "type": "budget", 
 /**
  * How it stands.
  */
@@ -1257,7 +1365,11 @@ sha256: string,
 /**
  * Who described it.
  */
-model: string, } | { "type": "settings_changed", 
+model: string, } | { "type": "doctor", 
+/**
+ * All it knows.
+ */
+doctor: DoctorView, } | { "type": "settings_changed", 
 /**
  * What is wrong with them, if anything; the old ones stay in force then.
  */
@@ -1349,6 +1461,28 @@ estimate: EstimateCard | null, };
  * What a model is made for.
  */
 export type ModelKind = "llm" | "vision" | "embedding" | "unknown";
+
+/**
+ * Which model is to be loaded.
+ */
+export type ModelLoadReq = { 
+/**
+ * Its model ref.
+ */
+model: string, 
+/**
+ * Tokens of the window; the settings' or the server's own without it.
+ */
+context_length?: number, };
+
+/**
+ * Which model is to be unloaded.
+ */
+export type ModelUnloadReq = { 
+/**
+ * Its model ref.
+ */
+model: string, };
 
 /**
  * Nothing is asked for.
@@ -1492,6 +1626,11 @@ export type PresetsRes = {
 presets: Array<PresetView>, };
 
 /**
+ * How far a checkup is.
+ */
+export type Progress = "waiting" | "running" | "done" | "stopped";
+
+/**
  * The queue before a backend.
  */
 export type QueueView = { running: number, waiting: number, 
@@ -1628,6 +1767,14 @@ status: number, outcome: Outcome,
  * The request this one tried again with another model.
  */
 replay_of?: string, 
+/**
+ * A question of the doctor's, not of a client: it says nothing about the user's work.
+ */
+doctor: boolean, 
+/**
+ * The name the server answered under, where that is another model than the one that was asked.
+ */
+answered_as?: string, 
 /**
  * Why the answer came from another candidate than the first, in words.
  */
@@ -2067,6 +2214,31 @@ port: number,
  */
 holder: string | null, };
 
+ * What is tested, in this order.
+ */
+export type TestName = "answer" | "call" | "parallel" | "round_trip" | "stream" | "vision" | "context" | "speed";
+
+/**
+ * One test of one model.
+ */
+export type TestResult = { test: TestName, verdict: Verdict, 
+/**
+ * What was seen, in words.
+ */
+reason: string, 
+/**
+ * The next step, where there is one.
+ */
+hint: string | null, 
+/**
+ * The request in the log, where one was sent.
+ */
+request: string | null, 
+/**
+ * How long the test took, in ms.
+ */
+ms: number, };
+
 /**
  * Which steps of time.
  */
@@ -2193,6 +2365,11 @@ cache_write_hour: number,
 reasoning: number, };
 
 /**
+ * How a test went; the worse, the greater.
+ */
+export type Verdict = "skipped" | "pass" | "repaired" | "limited" | "fail";
+
+/**
  * What changed settings would have done to past requests.
  */
 export type WhatIf = { 
@@ -2251,6 +2428,11 @@ export type Commands = {
   "status": { request: StatusReq; answer: StatusView };
   "models.list": { request: ModelsReq; answer: ModelsRes };
   "models.refresh": { request: ModelsReq; answer: ModelsRes };
+  "models.load": { request: ModelLoadReq; answer: ModelCard };
+  "models.unload": { request: ModelUnloadReq; answer: ModelCard };
+  "doctor.run": { request: DoctorRunReq; answer: DoctorView };
+  "doctor.last": { request: DoctorReq; answer: DoctorView };
+  "doctor.stop": { request: DoctorReq; answer: DoctorView };
   "backends.list": { request: BackendsReq; answer: BackendsRes };
   "backends.test": { request: BackendTestReq; answer: BackendTestRes };
   "backends.presets": { request: OffersReq; answer: PresetsRes };

@@ -1,0 +1,132 @@
+//! The window: a word in a text as long as the server says it can take, as far as the budget goes.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use branchline_wire::tokens::estimate_text;
+use serde_json::json;
+
+use super::exam::{Exam, Found};
+use super::{Verdict, advice};
+use crate::watch;
+
+/// Longest prompt that is tried unless more is wanted, in tokens.
+const BUDGET: u64 = 32_768;
+/// Tried where nobody tells how large the window is.
+const UNTOLD: u64 = 16_384;
+/// Claude Code's first request has about 24,000 tokens: below this an agent cannot begin.
+const LEAST: u64 = 24_576;
+/// Below this it has to compact all the time.
+pub(super) const ENOUGH: u64 = 32_768;
+/// Reading a long prompt takes a local server minutes.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Reads a prompt that fills the window, and finds a word a third into it.
+pub(super) async fn read(exam: &Exam<'_>) -> Found {
+    if let Some(skipped) = left_out(exam) {
+        return skipped;
+    }
+    // It was loaded by the tests before: now its window is known.
+    if let Some(backend) = exam.engine.world().backends.get(&exam.model.backend) {
+        watch::ask_one(exam.engine, backend).await;
+    }
+    let window = exam.engine.world().catalog.facts(exam.model).context;
+    let room = window.unwrap_or(UNTOLD).min(exam.wanted.context_tokens.unwrap_or(BUDGET));
+    let answer = if room > 8_192 { 1_024 } else { 256 };
+    // The estimate of a text nobody has counted yet may be a fifth too low.
+    let aim = room.saturating_sub(room / 4 + answer);
+    if aim < 256 {
+        return Found::fail(format!("a window of {room} tokens has no room for a prompt")).hint(advice::window(exam));
+    }
+    let (text, secret) = haystack(estimate_for(exam, aim));
+    let body = json!({"max_tokens": answer, "messages": [{"role": "user", "content": text}]});
+    let said = match exam.put(body, LIMIT).await {
+        Ok(said) => said,
+        Err(found) => return found,
+    };
+    let tokens = said.prompt().max(1);
+    if !said.text().contains(&secret) {
+        let cut = tokens * 10 < aim * 6;
+        let reason = match cut {
+            true => format!("its server read {tokens} of about {aim} tokens: it cuts prompts without a word"),
+            false => format!("a word a third into {tokens} tokens was not found"),
+        };
+        return Found::fail(reason).hint(advice::window(exam)).of(&said);
+    }
+    judge(exam, window, tokens).unwrap_or_else(|| exam.good(&said, seen(window, tokens))).of(&said)
+}
+
+fn left_out(exam: &Exam<'_>) -> Option<Found> {
+    match (exam.wanted.context_tokens, exam.is_local()) {
+        (Some(0), _) => Some(Found::skipped("not wanted")),
+        (None, false) => Some(Found::skipped("reading a long prompt in the cloud costs money")),
+        _ => None,
+    }
+}
+
+/// The window may be as large as it says, and still be too small for the work.
+fn judge(exam: &Exam<'_>, window: Option<u64>, tokens: u64) -> Option<Found> {
+    let window = window.filter(|window| exam.is_agent() && *window < ENOUGH)?;
+    let (verdict, why) = match window < LEAST {
+        true => (Verdict::Fail, "an agent's first request alone has some 24,000 tokens"),
+        false => (Verdict::Limited, "an agent has to compact its conversation all the time"),
+    };
+    Some(Found::new(verdict, format!("{}: {why}", seen(Some(window), tokens))).hint(advice::window(exam)))
+}
+
+fn seen(window: Option<u64>, tokens: u64) -> String {
+    match window {
+        Some(window) => format!("context {window}: a word in {tokens} tokens was found"),
+        None => format!("a word in {tokens} tokens was found; how large the window is nobody tells"),
+    }
+}
+
+/// Our estimate of a text the model counts `tokens` of.
+fn estimate_for(exam: &Exam<'_>, tokens: u64) -> u64 {
+    let thousand = exam.engine.learned.calibration().tokens(exam.model, 10_000).max(1);
+    tokens * 10_000 / thousand
+}
+
+/// A text of about so many tokens, the question behind it, and the word that is asked for.
+fn haystack(tokens: u64) -> (String, String) {
+    let secret = format!("copper-{}", fastrand::u32(1_000..10_000));
+    let line_tokens = estimate_text(&(0..64).map(line).collect::<String>()).max(64) / 64;
+    let lines = (tokens / line_tokens.max(1)).max(3);
+    let mut text = String::from("Here is a logbook. Read it; a question follows.\n\n");
+    for nth in 0..lines {
+        if nth == lines / 3 {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "The password of the lighthouse is \"{secret}\".");
+        }
+        text.push_str(&line(nth));
+    }
+    text.push_str("\nWhat is the password of the lighthouse? Answer with the password alone.");
+    (text, secret)
+}
+
+/// Lines that differ, so that no server has read them before.
+fn line(nth: u64) -> String {
+    const WHO: [&str; 7] =
+        ["the grey heron", "a ferryman", "the baker", "an old tram", "the clerk", "a fox", "the choir"];
+    const DID: [&str; 6] =
+        ["counted lanterns", "crossed the bridge", "mended a net", "waited", "sang twice", "lost a key"];
+    const PLACE: [&str; 5] =
+        ["by the mill", "near the harbour", "behind the school", "under the arches", "at the weir"];
+    let pick = |from: &[&'static str], step: u64| from[usize::try_from(nth * step % from.len() as u64).unwrap_or(0)];
+    format!("Entry {nth}: {} {} {}.\n", pick(&WHO, 3), pick(&DID, 5), pick(&PLACE, 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_as_long_as_wanted_and_holds_the_word_once() {
+        for tokens in [300, 4_000, 28_000] {
+            let (text, secret) = haystack(tokens);
+            let estimated = estimate_text(&text);
+            assert!(estimated.abs_diff(tokens) * 10 < tokens * 2, "{estimated} of {tokens}");
+            assert_eq!(text.matches(&secret).count(), 1);
+        }
+    }
+}
