@@ -41,6 +41,7 @@ journeys!(
     a_file_is_created_through_a_tool_loop,
     the_prompt_prefix_stays_through_a_long_tool_loop_and_into_the_next_turn,
     parallel_tools_run_and_all_results_come_back,
+    arguments_that_do_not_fit_their_schema_come_back_as_an_error_that_names_them,
     a_subagent_works_on_the_local_model_too,
     subagents_side_by_side_do_not_disturb_each_other,
     the_context_command_is_answered_without_asking_a_model,
@@ -108,6 +109,36 @@ async fn parallel_tools_run_and_all_results_come_back(told: Told) {
     assert!(prefix_holds(&rig.coder_calls()));
     rig.cloud_was_left_alone();
     rig.ends_well().await;
+}
+
+/// Such calls are passed on as they are: the client itself says what is missing or of the wrong type, and the model tries
+/// again (docs/ARCHITECTURE.md, Decisions).
+async fn arguments_that_do_not_fit_their_schema_come_back_as_an_error_that_names_them(told: Told) {
+    let Some(rig) = Rig::start(told).await else { return };
+    let missing = json!({"file_path": rig.file("one.txt")});
+    let wrong = json!({"file_path": rig.file("two.txt"), "content": ["Two"]});
+    let turns = [
+        ("one.txt", missing, vec!["InputValidationError", "`content` is missing"]),
+        ("two.txt", wrong, vec!["InputValidationError", "`content`", "`string`", "`array`"]),
+    ];
+    for (file, arguments, words) in turns {
+        let again = Script::when(move |ask| said_of(ask, &words), write(&rig, file, "Text\n"));
+        rig.lmstudio.script(Script::when_text_contains(file, Answer::call("Write", arguments)).once());
+        rig.lmstudio.script(again.once());
+    }
+    rig.lmstudio.script(Script::after_tool_result("Write", Answer::text("The file is there.")));
+    assert_eq!(rig.say("create one.txt").await, "The file is there.");
+    assert_eq!(rig.say_next("create two.txt").await, "The file is there.");
+    assert_eq!(rig.coder_calls().len(), 6);
+    for file in ["one.txt", "two.txt"] {
+        assert_eq!(std::fs::read_to_string(rig.file(file)).unwrap(), "Text\n", "{file}");
+    }
+    rig.cloud_was_left_alone();
+    rig.ends_well().await;
+}
+
+fn said_of(ask: &Ask, words: &[&str]) -> bool {
+    ask.outcomes.last().is_some_and(|outcome| words.iter().all(|word| outcome.text.contains(word)))
 }
 
 async fn a_subagent_works_on_the_local_model_too(told: Told) {

@@ -33,7 +33,7 @@ pub(super) async fn read(exam: &Exam<'_>) -> Found {
     let window = exam.engine.world().catalog.facts(exam.model).context;
     let room = window.unwrap_or(UNTOLD).min(exam.wanted.context_tokens.unwrap_or(BUDGET));
     let answer = if room > 8_192 { 1_024 } else { 256 };
-    // The estimate of a text nobody has counted yet may be a fifth too low.
+    // How the model counts such a text nobody knows yet.
     let aim = room.saturating_sub(room / 4 + answer);
     if aim < 256 {
         return Found::fail(format!("a window of {room} tokens has no room for a prompt")).hint(advice::window(exam));
@@ -90,8 +90,9 @@ fn estimate_for(exam: &Exam<'_>, tokens: u64) -> u64 {
 /// A text of about so many tokens, the question behind it, and the word that is asked for.
 fn haystack(tokens: u64) -> (String, String) {
     let secret = format!("copper-{}", fastrand::u32(1_000..10_000));
-    let line_tokens = estimate_text(&(0..64).map(line).collect::<String>()).max(64) / 64;
-    let lines = (tokens / line_tokens.max(1)).max(3);
+    // Later lines have longer numbers: the first guess is corrected once.
+    let scaled = |lines: u64| lines * tokens / estimate_text(&(0..lines).map(line).collect::<String>()).max(1);
+    let lines = scaled(scaled(512).max(3)).max(3);
     let mut text = String::from("Here is a logbook. Read it; a question follows.\n\n");
     for nth in 0..lines {
         if nth == lines / 3 {
