@@ -45,10 +45,7 @@ impl Engine {
         refuse_window(card, window)?;
         let window = window.or_else(|| backend.resolved.context_length_of(&model.model));
         let _one_at_a_time = self.loads.place(backend.name()).await;
-        let loading = Loading::begin(self, model, None);
-        let done = self.load(&backend, model, window).await;
-        loading.end(done.as_ref().err().map(ToString::to_string));
-        done?;
+        self.load(&backend, model, window).await?;
         self.card_after(&backend, model, true).await
     }
 
@@ -97,7 +94,25 @@ impl Engine {
         if loaded.is_some_and(|card| window.is_none() || card.context_loaded == window) {
             return Ok(());
         }
-        match world.flavour(backend.name()) {
+        let flavour = world.flavour(backend.name());
+        if !matches!(flavour, Some(Flavour::LmStudio | Flavour::Ollama | Flavour::LlamaCpp)) {
+            return Err(cannot(backend, flavour));
+        }
+        let loading = Loading::begin(self, model, None);
+        let done = self.load_as(flavour, backend, model, loaded, window).await;
+        loading.end(done.as_ref().err().map(ToString::to_string));
+        done
+    }
+
+    async fn load_as(
+        self: &Arc<Self>,
+        flavour: Option<Flavour>,
+        backend: &Arc<Backend>,
+        model: &ModelRef,
+        loaded: Option<&ModelCard>,
+        window: Option<u64>,
+    ) -> Result<(), Fault> {
+        match flavour {
             Some(Flavour::LmStudio) => {
                 if let Some(card) = loaded {
                     unload_instances(backend, card).await?;
@@ -108,8 +123,7 @@ impl Engine {
                 refuse_passing_window(backend, model, window)?;
                 window::load_ollama(backend, &model.model, window).await
             }
-            Some(Flavour::LlamaCpp) => self.load_routed(backend, model, window).await,
-            flavour => Err(cannot(backend, flavour)),
+            _ => self.load_routed(backend, model, window).await,
         }
     }
 
