@@ -3,6 +3,7 @@
 import { answering, assert, checkAccess, checkFits, eventually, failing, holding, signIn } from '../rig.mjs';
 
 const roles = (page) => page.getByRole('region', { name: 'Roles' });
+const checks = (page) => page.getByRole('region', { name: 'Check-up' });
 const table = (page) => page.getByRole('region', { name: 'Models', exact: true });
 
 export const journeys = {
@@ -109,5 +110,112 @@ export const journeys = {
     await other.unroute('**/api/rpc');
     await table(other).getByRole('button', { name: 'Try again' }).click();
     await table(other).getByText('Devstral Small 2').waitFor();
+  },
+
+  async 'check-up: nothing at first, row by row while it runs, and the result stays'({ startEngine, open }) {
+    const engine = await startEngine({});
+    await engine.ready();
+    const page = await open();
+    await signIn(page, engine, '#/models');
+    await checks(page).getByText('Nothing checked yet').waitFor();
+    await checkAccess(page);
+    await table(page).getByRole('button', { name: 'Check Qwen3 Coder Next' }).click();
+    const tests = checks(page).getByRole('table', { name: 'Tests of lmstudio:qwen/qwen3-coder-next' });
+    await tests.getByRole('row', { name: /^Answers Pass/ }).waitFor();
+    await checks(page).getByRole('button', { name: 'Stop' }).waitFor();
+    await tests.getByText('Running…').waitFor();
+    // It folds up when it is done; what came of it stays in its line.
+    const line = checks(page).locator('summary', { hasText: 'qwen3-coder-next' });
+    await line.getByText('tok/s').waitFor();
+    await eventually(async () => (await engine.rpc('doctor.last')).running === false);
+    await line.getByText('Repaired').waitFor();
+    await line.click();
+    await tests.getByRole('row', { name: /^Tool call Pass called get_weather/ }).waitFor();
+    await tests.getByRole('row', { name: /^Vision Repaired the picture was described to it by lmstudio:mistralai/ }).waitFor();
+    await checkAccess(page);
+    await checkFits(page);
+    const again = await open({ dark: true });
+    await signIn(again, engine, '#/models');
+    await checks(again).getByText('lmstudio:qwen/qwen3-coder-next').waitFor();
+    await checkAccess(again);
+  },
+
+  async 'check-up: of the roles, stopped half way'({ startEngine, open }) {
+    const engine = await startEngine({});
+    await engine.ready();
+    const page = await open();
+    await signIn(page, engine, '#/models');
+    await checks(page).getByRole('button', { name: 'Check the roles' }).click();
+    await checks(page).locator('summary', { hasText: 'anthropic:claude-sonnet-5-5' }).getByText('Waits').waitFor();
+    await checks(page).getByRole('button', { name: 'Stop' }).click();
+    await checks(page).getByText('Stopped').first().waitFor();
+    await eventually(async () => (await engine.rpc('doctor.last')).running === false);
+  },
+
+  async 'check-up: a failure says what to do next; loading and error'({ engine, open }) {
+    const full = await engine('full');
+    const page = await open();
+    const failed = {
+      model: 'lmstudio:qwen/qwen3-4b', progress: 'done', current: null, at: Date.now(), verdict: 'fail', ttft_ms: 120, tokens_per_second: 41.5,
+      results: [{ test: 'call', verdict: 'fail', reason: 'it answered in words', hint: 'choose another model', request: null, ms: 900 }],
+    };
+    await answering(page, { 'doctor.last': () => ({ running: false, models: [], checkups: [failed] }) });
+    await signIn(page, full, '#/models');
+    const line = checks(page).locator('summary');
+    await line.getByText('Fail').waitFor();
+    await line.getByText('Tool call: it answered in words').waitFor();
+    await line.click();
+    await checks(page).getByText('choose another model').waitFor();
+    await checkAccess(page);
+    const waiting = await open();
+    const release = await holding(waiting, ['doctor.last']);
+    await signIn(waiting, full, '#/models');
+    await checks(waiting).getByText('Loading…').waitFor({ state: 'attached' });
+    release();
+    await checks(waiting).getByText('Nothing checked yet').waitFor();
+    const broken = await open();
+    await failing(broken, ['doctor.last']);
+    await signIn(broken, full, '#/models');
+    await checks(broken).getByRole('alert').getByText('the database cannot be read').waitFor();
+    await broken.unroute('**/api/rpc');
+    await checks(broken).getByRole('button', { name: 'Try again' }).click();
+    await checks(broken).getByText('Nothing checked yet').waitFor();
+  },
+
+  async 'a model is loaded with the context that is wanted, and unloaded'({ startEngine, open }) {
+    const engine = await startEngine({});
+    await engine.ready();
+    const page = await open();
+    await signIn(page, engine, '#/models');
+    const row = table(page).getByRole('row', { name: /Qwen3 4B/ });
+    await row.getByText('Not loaded').waitFor();
+    await row.getByRole('button', { name: 'Load Qwen3 4B' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Load Qwen3 4B' });
+    await dialog.getByLabel('Context, in tokens').fill('16384');
+    await checkAccess(page);
+    await dialog.getByRole('button', { name: 'Load', exact: true }).click();
+    await page.getByText('Qwen3 4B is loaded').waitFor();
+    await row.getByText('Loaded', { exact: true }).waitFor();
+    const card = async () => (await engine.rpc('models.list')).models.find((one) => one.id === 'qwen/qwen3-4b');
+    assert.equal((await card()).context_loaded, 16384);
+    await row.getByRole('button', { name: 'Unload Qwen3 4B' }).click();
+    await row.getByText('Not loaded').waitFor();
+    // A server that does not do it says so where it was asked for.
+    await failing(page, ['models.load'], 'it is a server with one model');
+    await row.getByRole('button', { name: 'Load Qwen3 4B' }).click();
+    await dialog.getByRole('button', { name: 'Load', exact: true }).click();
+    await dialog.getByText('it is a server with one model').waitFor();
+  },
+
+  async 'a request that waits for its model says so in the log'({ startEngine, open }) {
+    const engine = await startEngine({});
+    await engine.ready();
+    const page = await open();
+    await signIn(page, engine, '#/log');
+    // The demonstration takes a second to load a model.
+    const asked = engine.ask('hello', { model: 'lmstudio:qwen/qwen3-4b' });
+    await page.getByText('Loading the model…').waitFor();
+    await asked;
+    await page.getByText('Loading the model…').waitFor({ state: 'detached' });
   },
 };

@@ -8,7 +8,7 @@ import type { Row } from '$lib/stores/records.svelte';
 export interface Notable {
   at: number;
   tone: 'plain' | 'good' | 'warn' | 'bad';
-  kind: 'down' | 'up' | 'fallback' | 'error' | 'image' | 'settings' | 'circuit' | 'escalated' | 'budget' | 'other';
+  kind: 'down' | 'up' | 'fallback' | 'error' | 'image' | 'settings' | 'circuit' | 'escalated' | 'budget' | 'not_loaded' | 'other_model' | 'other';
   /** Who or what it is about. */
   subject: string;
   detail: string | null;
@@ -34,6 +34,10 @@ function fromEvent({ at, event }: Heard): Notable | undefined {
       return { at, tone: 'warn', kind: 'circuit', subject: event.backend, detail: event.reason, request: null };
     case 'budget':
       return { at, tone: 'warn', kind: 'budget', subject: '', detail: budgetWords(event.budget), request: null };
+    case 'model_loaded':
+      return { at, tone: 'bad', kind: 'not_loaded', subject: event.model, detail: event.error, request: event.request };
+    case 'other_model':
+      return { at, tone: 'warn', kind: 'other_model', subject: event.answered, detail: event.asked, request: event.request };
     case 'image_described':
       return { at, tone: 'plain', kind: 'image', subject: event.model, detail: null, request: null };
     case 'settings_changed':

@@ -28,6 +28,8 @@ class Live {
   missed = $state(0);
   /** Newest first; without the requests, which are in `records`. */
   events = $state.raw<Heard[]>([]);
+  /** Models that are being loaded, each with the request that waits for it. */
+  loading = $state.raw<{ model: string; request: string | null }[]>([]);
   readonly records = new Records();
   #listeners = new Set<Listener>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -60,6 +62,16 @@ class Live {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Whether a model is being loaded. */
+  isLoading(model: string): boolean {
+    return this.loading.some((one) => one.model === model);
+  }
+
+  /** The model a request waits for while that is being loaded. */
+  waitsFor(request: string): string | undefined {
+    return this.loading.find((one) => one.request === request)?.model;
+  }
+
   #linked(link: Link) {
     // Trying again is still being without.
     if (this.link === 'lost' && link === 'connecting') return;
@@ -67,6 +79,7 @@ class Live {
     this.link = link;
     if (!back) return;
     // What happened meanwhile was not heard.
+    this.loading = [];
     void Promise.all([this.refresh(), this.records.reload()]);
     this.missed += 1;
   }
@@ -87,12 +100,20 @@ class Live {
       case 'navigate':
         // The desktop app asks for a page when a notification or a menu item of the tray is clicked.
         return go(`#/${event.page}`);
+      case 'model_loading':
+        this.loading = [...this.loading, { model: event.model, request: event.request }];
+        return;
+      case 'model_loaded':
+        this.loading = this.loading.filter((one) => one.model !== event.model || one.request !== event.request);
+        if (event.error === null) return;
+        break;
       case 'request_queued':
-        // Told by the status; in a list of events it would drive out the rest.
+      case 'doctor':
+        // Told elsewhere; in a list of events it would drive out the rest.
         return;
       default:
-        this.events = [{ at: Date.now(), event }, ...this.events].slice(0, EVENTS_KEPT);
     }
+    this.events = [{ at: Date.now(), event }, ...this.events].slice(0, EVENTS_KEPT);
   }
 }
 

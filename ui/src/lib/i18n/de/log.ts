@@ -25,6 +25,7 @@ export const log: Catalogue['log'] = {
     allOutcomes: 'Jeder Status',
     clear: 'Filter aufheben',
   },
+  loadingModel: 'Das Modell wird geladen …',
   outcomes: {
     ok: 'OK',
     error: 'Gescheitert',

@@ -80,6 +80,8 @@ export const overview: Catalogue['overview'] = {
       budget: () => 'Das Tagesbudget',
       error: (who: string) => `Eine Anfrage an ${who} ist gescheitert`,
       image: (who: string) => `${who} hat ein Bild beschrieben`,
+      not_loaded: (who: string) => `${who} konnte nicht geladen werden`,
+      other_model: (who: string) => `${who} hat anstelle eines anderen Modells geantwortet`,
       settings: () => 'Die Einstellungsdatei wird nicht benutzt',
       other: (who: string) => who,
     },

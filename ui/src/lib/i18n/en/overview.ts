@@ -79,6 +79,8 @@ export const overview = {
       error: (who: string) => `A request for ${who} failed`,
       image: (who: string) => `${who} described an image`,
       settings: () => 'The settings file is not used',
+      not_loaded: (who: string) => `${who} could not be loaded`,
+      other_model: (who: string) => `${who} answered in another model’s place`,
       other: (who: string) => who,
     },
   },

@@ -24,6 +24,7 @@ export const log: Catalogue['log'] = {
     allOutcomes: '任意状态',
     clear: '清除筛选',
   },
+  loadingModel: '正在加载模型…',
   outcomes: {
     ok: '成功',
     error: '失败',

@@ -79,6 +79,8 @@ export const overview: Catalogue['overview'] = {
       budget: () => '今日预算',
       error: (who: string) => `发给 ${who} 的请求失败`,
       image: (who: string) => `${who} 描述了一张图片`,
+      not_loaded: (who: string) => `${who} 无法加载`,
+      other_model: (who: string) => `${who} 代替其他模型作答`,
       settings: () => '设置文件未被采用',
       other: (who: string) => who,
     },
