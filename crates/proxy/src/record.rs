@@ -57,7 +57,6 @@ pub struct Record {
     #[ts(optional)]
     pub replay_of: Option<String>,
     /// A question of the doctor's, not of a client: it says nothing about the user's work.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub doctor: bool,
     /// The name the server answered under, where that is another model than the one that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
