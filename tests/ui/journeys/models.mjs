@@ -214,8 +214,8 @@ export const journeys = {
     await signIn(page, engine, '#/log');
     // The demonstration takes a second to load a model.
     const asked = engine.ask('hello', { model: 'lmstudio:qwen/qwen3-4b' });
-    await page.getByText('Loading the model…').waitFor();
+    await page.getByText('Loading model…').waitFor();
     await asked;
-    await page.getByText('Loading the model…').waitFor({ state: 'detached' });
+    await page.getByText('Loading model…').waitFor({ state: 'detached' });
   },
 };

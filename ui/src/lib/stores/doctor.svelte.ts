@@ -9,18 +9,29 @@ import { toasts } from '$lib/stores/toasts.svelte';
 class Doctor {
   view = $state.raw<DoctorView>();
   error = $state.raw<CallError>();
+  #heard = 0;
 
   /** Asks once and follows what happens; gives back how to stop. */
   follow(): () => void {
     void this.load();
     return live.on((event) => {
-      if (event.type === 'doctor') this.view = event.doctor;
+      if (event.type !== 'doctor') return;
+      this.#heard += 1;
+      this.view = event.doctor;
     });
+  }
+
+  /** An answer that an event has overtaken is let go. */
+  async #take(answer: Promise<DoctorView>): Promise<void> {
+    const heard = this.#heard;
+    const view = await answer;
+    if (heard === this.#heard) this.view = view;
   }
 
   async load(): Promise<void> {
     try {
-      [this.view, this.error] = [await call('doctor.last'), undefined];
+      await this.#take(call('doctor.last'));
+      this.error = undefined;
     } catch (thrown) {
       this.error = CallError.from(thrown);
     }
@@ -29,7 +40,7 @@ class Doctor {
   /** Begins a run: of these models, or of those that have a role. */
   async run(request: RequestOf<'doctor.run'> = {}): Promise<void> {
     try {
-      this.view = await call('doctor.run', request);
+      await this.#take(call('doctor.run', request));
     } catch (thrown) {
       toasts.fail(thrown);
     }
@@ -37,7 +48,7 @@ class Doctor {
 
   async stop(): Promise<void> {
     try {
-      this.view = await call('doctor.stop');
+      await this.#take(call('doctor.stop'));
     } catch (thrown) {
       toasts.fail(thrown);
     }

@@ -25,7 +25,7 @@ export const log: Catalogue['log'] = {
     allOutcomes: 'Jeder Status',
     clear: 'Filter aufheben',
   },
-  loadingModel: 'Das Modell wird geladen …',
+  loadingModel: 'Lädt Modell …',
   outcomes: {
     ok: 'OK',
     error: 'Gescheitert',

@@ -24,7 +24,7 @@ export const log = {
     allOutcomes: 'Any status',
     clear: 'Clear filters',
   },
-  loadingModel: 'Loading the model…',
+  loadingModel: 'Loading model…',
   outcomes: {
     ok: 'OK',
     error: 'Failed',
