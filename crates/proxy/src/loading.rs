@@ -169,9 +169,13 @@ impl Engine {
         watch::ask_one(self, backend).await;
         let card = self.world().card(model).cloned().ok_or_else(|| not_listed(model))?;
         if card.loaded == Some(!loaded) {
-            let (code, what) = if loaded { ("load_failed", "loaded") } else { ("unload_failed", "unloaded") };
+            let what = if loaded { "loaded" } else { "unloaded" };
             let message = format!("{} says that {} is not {what}", backend.name(), model.model);
-            return Err(Fault::new(FailureKind::Api, code, message).hint("see the server's own window or log"));
+            let fault = match loaded {
+                true => Fault::new(FailureKind::Api, "load_failed", message),
+                false => Fault::new(FailureKind::Api, "unload_failed", message),
+            };
+            return Err(fault.hint("see the server's own window or log"));
         }
         Ok(card)
     }
