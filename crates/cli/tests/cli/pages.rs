@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::support::{Home, Said, Served};
 
 /// A block that takes longer than this hangs.
-const LIMIT_SECONDS: &str = "60";
+const LIMIT_SECONDS: &str = "120";
 
 struct Block {
     page: String,
