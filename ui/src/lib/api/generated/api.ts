@@ -2214,6 +2214,7 @@ port: number,
  */
 holder: string | null, };
 
+/**
  * What is tested, in this order.
  */
 export type TestName = "answer" | "call" | "parallel" | "round_trip" | "stream" | "vision" | "context" | "speed";
