@@ -105,7 +105,7 @@ impl Rig {
         match self.told {
             Told::AddressAndToken => run,
             Told::Everything => {
-                let told = connect::env(&self.stand.engine, connect::EnvReq {}).await.unwrap();
+                let told = connect::env(&self.stand.engine, connect::EnvReq::default()).await.unwrap();
                 told.vars.into_iter().fold(run, |run, var| run.env(var.name, var.value))
             }
         }

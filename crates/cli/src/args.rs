@@ -45,12 +45,25 @@ pub(crate) enum Command {
     Claude(ClaudeArgs),
     /// Print the variables that point a client here
     Env(EnvArgs),
+    /// Put the variables into a client's own settings file
+    #[command(subcommand)]
+    Connect(ConnectCommand),
+    /// Take them out again
+    #[command(subcommand)]
+    Disconnect(DisconnectCommand),
+    /// Print a line about a Claude Code session, for its status line
+    Statusline,
+    /// Write commands that start Claude Code here: claude-local, claude-cloud
+    InstallLauncher(LauncherArgs),
     /// Say where a text would go, and why
     Classify(ClassifyArgs),
     /// Say where a request would go, with your models and rules
     Route(RouteArgs),
     /// Honour the .branchline.toml of a folder
     Trust(TrustArgs),
+    /// What a demonstration (`serve --demo`) can show
+    #[command(subcommand)]
+    Demo(DemoCommand),
     /// Talk to the models in this terminal
     Chat(ChatArgs),
     /// Show how the engine is
@@ -102,6 +115,9 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ClaudeArgs {
+    /// Where its requests go: auto, local, cloud, or a model ref
+    #[arg(long, default_value = "auto", value_name = "ROUTE")]
+    pub(crate) route: String,
     /// Arguments for `claude`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,
@@ -112,6 +128,61 @@ pub(crate) struct EnvArgs {
     /// How to write them; without it as the shell in $SHELL wants them
     #[arg(long, value_enum)]
     pub(crate) shell: Option<ShellName>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectCommand {
+    /// Claude Code's settings.json: shows what would be merged, and merges it with --write
+    Claude(ConnectArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConnectArgs {
+    /// Write it; the file is kept as it was until `disconnect`
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Also set the status line, where none is set
+    #[arg(long)]
+    pub(crate) statusline: bool,
+    /// Overwrite values that are not Branchline's; `disconnect` brings them back
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Another file than the user's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DisconnectCommand {
+    /// Claude Code's settings.json goes back to what it was
+    Claude {
+        /// Another file than the user's own
+        #[arg(long, value_name = "FILE")]
+        settings: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Play a session of a coding agent, and show what becomes of its requests
+    Play {
+        /// At once, not at a pace that one can watch
+        #[arg(long)]
+        quick: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LauncherArgs {
+    /// The folder; without it one of your own that is on PATH
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Its name; the one for the cloud is named after it
+    #[arg(long, default_value = "claude-local", value_name = "NAME")]
+    pub(crate) name: String,
+    /// Remove them
+    #[arg(long)]
+    pub(crate) remove: bool,
 }
 
 /// A way to write variables down.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use branchline_control::{ControlError, dispatch};
 use branchline_proxy::Engine;
@@ -13,6 +14,9 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::house;
 use crate::http::Client;
+
+/// Longest wait of [`quick`].
+const QUICK: Duration = Duration::from_millis(500);
 
 /// Who answers.
 #[derive(Debug)]
@@ -65,6 +69,17 @@ pub(crate) async fn running(context: &Context) -> Option<Client> {
         }
     }
     None
+}
+
+/// One answer of a running engine, at once or not at all: for a line that is drawn again and again.
+pub(crate) async fn quick<T: DeserializeOwned>(context: &Context, name: &str, request: Value) -> Option<T> {
+    let tokens = Tokens::load(&context.paths).ok().flatten()?;
+    let told = std::fs::read_to_string(house::address_file(&context.paths)).ok();
+    // Without that file no engine of this folder listens: the settings need not be read.
+    let address = reachable(told?.trim().parse().ok()?);
+    let client = Client::new(address, tokens.control);
+    let answer = tokio::time::timeout(QUICK, client.rpc(name, &request)).await.ok()?.ok()?;
+    serde_json::from_value(answer).ok()
 }
 
 fn addresses(context: &Context) -> Vec<SocketAddr> {

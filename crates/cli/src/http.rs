@@ -42,7 +42,7 @@ impl Client {
     /// Asks one command of the control interface.
     pub(crate) async fn rpc(&self, name: &str, request: &Value) -> Result<Value> {
         let body = json!({ "name": name, "request": request }).to_string();
-        let limit = if name == "requests.replay" { MODEL } else { ANSWER };
+        let limit = if matches!(name, "requests.replay" | "demo.play") { MODEL } else { ANSWER };
         let answer = timeout(limit, self.rpc_answer(body)).await;
         answer.unwrap_or_else(|_| Err(Error::BrokenOff(format!("no answer within {} s", limit.as_secs()))))
     }

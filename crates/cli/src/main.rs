@@ -16,6 +16,7 @@ mod out;
 mod record_line;
 mod signals;
 mod table;
+mod typed;
 mod window;
 
 use std::process::ExitCode;

@@ -38,6 +38,8 @@ pub struct ClientView {
     pub own_login: bool,
     /// What the models can take.
     pub windows: Windows,
+    /// Where everything goes: `local`, `cloud` or a model ref; `None` lets each turn find its model.
+    pub route: Option<String>,
 }
 
 /// Context windows of the models that may answer, in tokens; `None` when unknown or not asked.
@@ -65,9 +67,11 @@ impl Windows {
 pub fn client_env(view: &ClientView) -> Vec<EnvVar> {
     let mut vars = vec![var("ANTHROPIC_BASE_URL", &view.base_url, "where requests go")];
     vars.extend(credentials(view));
-    vars.push(var("ANTHROPIC_MODEL", MODEL, "each turn goes to the model that fits it"));
+    let model = view.route.as_deref().unwrap_or(MODEL);
+    let why = if view.route.is_some() { "everything goes there" } else { "each turn goes to the model that fits it" };
+    vars.push(var("ANTHROPIC_MODEL", model, why));
     for name in ["ANTHROPIC_DEFAULT_OPUS_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL"] {
-        vars.push(var(name, MODEL, "the same for the names in /model and in subagents"));
+        vars.push(var(name, model, "the same for the names in /model and in subagents"));
     }
     if let Some(window) = view.windows.smaller() {
         let output = (window / OUTPUT_PART).clamp(LEAST_OUTPUT, MOST_OUTPUT);
@@ -192,6 +196,7 @@ mod tests {
             token: Some("abc".into()),
             own_login: false,
             windows: Windows { local: Some(65_536), cloud: Some(1_000_000) },
+            route: None,
         }
     }
 
@@ -226,6 +231,14 @@ mod tests {
         assert_eq!(value(&vars, "ANTHROPIC_AUTH_TOKEN"), None);
         assert_eq!(value(&vars, "ANTHROPIC_API_KEY"), None);
         assert_eq!(value(&vars, "ANTHROPIC_CUSTOM_HEADERS"), Some("x-branchline-token: abc"));
+    }
+
+    #[test]
+    fn a_route_is_the_model_of_every_name() {
+        let vars = client_env(&ClientView { route: Some("cloud".into()), ..view() });
+        let models: Vec<_> = vars.iter().filter(|var| var.name.ends_with("_MODEL")).collect();
+        assert_eq!(models.len(), 4);
+        assert!(models.iter().all(|var| var.value == "cloud"), "{models:?}");
     }
 
     #[test]

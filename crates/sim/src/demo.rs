@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::able::able;
 use crate::ask::{Ask, OfferedTool};
+use crate::fault::Fault;
 use crate::model::Model;
 use crate::pace::{Pace, Pieces};
 use crate::script::{Answer, Script, sample, unscripted};
@@ -29,6 +30,10 @@ impl Demo {
     pub const SMALL: &'static str = "qwen/qwen3-4b";
     /// Id of the cloud model.
     pub const CLOUD: &'static str = "claude-sonnet-5-5";
+    /// To this the local coder answers with a tool call that it writes as text.
+    pub const RUN_TESTS: &'static str = "Run the tests of the total module.";
+    /// To this the local server breaks the connection instead of answering.
+    pub const WHILE_OFFLINE: &'static str = "Say in a sentence what a sum of no numbers is.";
 
     /// Starts both on free loopback ports.
     ///
@@ -39,7 +44,7 @@ impl Demo {
             .model(Model::llm(Self::CODER).named("Qwen3 Coder Next").context(131_072).loaded().tools())
             .model(Model::vlm(Self::VISION).named("Devstral Small 2").context(65_536).loaded().tools())
             .model(Model::llm(Self::SMALL).named("Qwen3 4B").context(32_768).tools())
-            .script(Script::computed(|ask| reply(ask, 28)))
+            .script(Script::computed(|ask| staged(ask).unwrap_or_else(|| reply(ask, 28))))
             .jit_delay(1_200)
             .keep_bodies(32)
             .start()
@@ -61,6 +66,23 @@ impl Demo {
         self.local.stop().await;
         self.cloud.stop().await;
     }
+}
+
+/// What local models and servers are known to do wrong, at a word.
+fn staged(ask: &Ask) -> Option<Answer> {
+    let question = ask.question();
+    let fresh = ask.model == Demo::CODER && ask.outcomes.is_empty();
+    if fresh && question.contains(Demo::RUN_TESTS) && ask.tool("Bash").is_some() {
+        let call = json!({ "name": "Bash", "arguments": { "command": "cargo test total" } });
+        let text = format!("I run them.\n<tool_call>\n{call}\n</tool_call>");
+        return Some(Answer::text(text).pace(Pace {
+            first_ms: 200,
+            between_ms: 28,
+            pieces: Pieces::Words,
+            ..Pace::default()
+        }));
+    }
+    (fresh && question.contains(Demo::WHILE_OFFLINE)).then(|| Answer::fault(Fault::CloseUnanswered { reset: true }))
 }
 
 /// A paced answer to any request; `between_ms` is the time per word.

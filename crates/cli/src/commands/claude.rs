@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use branchline_control::commands::connect::EnvRes;
+use branchline_control::{EnvVar, Shell, client_env, client_file};
 use branchline_proxy::watch;
 use branchline_settings::KeyStore;
 use serde_json::json;
@@ -24,8 +25,8 @@ const PROGRAM_VARIABLE: &str = "BRANCHLINE_CLAUDE";
 pub(crate) async fn run(context: Context, args: ClaudeArgs) -> Result<ExitCode> {
     match door::running(&context).await {
         Some(client) => {
-            let env = Door::Running(client).ask("connect.env", json!({})).await?;
-            replace_by(command(&env, args.args))
+            let env = Door::Running(client).ask("connect.env", json!({ "route": args.route })).await?;
+            replace_by(command(&context, &env, args.args)?)
         }
         None => on_an_engine_of_its_own(context, args).await,
     }
@@ -41,9 +42,9 @@ async fn on_an_engine_of_its_own(context: Context, args: ClaudeArgs) -> Result<E
     let house = House::open(engine, true).await?;
     while_waiting("looking for models", watch::ask_all(&house.engine, true)).await;
     say_what_is_missing(&house);
-    let env = Door::Inside(house.engine.clone()).ask("connect.env", json!({})).await;
-    let ended = match env {
-        Ok(env) => child(command(&env, args.args), signals).await,
+    let env = Door::Inside(house.engine.clone()).ask("connect.env", json!({ "route": args.route })).await;
+    let ended = match env.and_then(|env| command(&context, &env, args.args)) {
+        Ok(command) => child(command, signals).await,
         Err(error) => Err(error),
     };
     match house.close().await {
@@ -66,10 +67,43 @@ fn program() -> PathBuf {
     std::env::var_os(PROGRAM_VARIABLE).filter(|name| !name.is_empty()).map_or_else(|| "claude".into(), PathBuf::from)
 }
 
-fn command(env: &EnvRes, args: Vec<OsString>) -> Command {
+fn command(context: &Context, env: &EnvRes, args: Vec<OsString>) -> Result<Command> {
     let mut command = Command::new(program());
+    if let Some(file) = louder_settings(context, env, &args)? {
+        command.arg("--settings").arg(file);
+    }
     command.args(args).envs(env.vars.iter().map(|var| (&var.name, &var.value)));
-    command
+    Ok(command)
+}
+
+/// What a settings file of Claude Code sets beats the environment (protocols B.4), so where one names another address or
+/// model, ours are told in a file too: that of `--settings` beats the user's and the project's. Theirs are only read.
+fn louder_settings(context: &Context, env: &EnvRes, args: &[OsString]) -> Result<Option<PathBuf>> {
+    let project = |name: &str| PathBuf::from(".claude").join(name);
+    let files = [client_file::usual().ok(), Some(project("settings.json")), Some(project("settings.local.json"))];
+    let set: Vec<_> = files.into_iter().flatten().map(|file| client_file::variables(&file)).collect();
+    let differs =
+        |var: &EnvVar| set.iter().filter_map(|set| set.get(&var.name)).any(|there| *there != json!(var.value));
+    if !env.vars.iter().any(differs) {
+        return Ok(None);
+    }
+    if args.iter().any(|arg| arg.to_string_lossy().starts_with("--settings")) {
+        note!("{WARN}a settings file of Claude Code sets some of the same variables, and wins over these{WARN:#}");
+        return Ok(None);
+    }
+    let text = client_env::render(&env.vars, Shell::Settings);
+    // Sessions side by side may have different routes; the same ones share a file.
+    let name = format!("claude-{:016x}.json", fingerprint(&text));
+    let file = context.paths.data_dir.join("connect").join(name);
+    client_file::write_private(&file, &text)?;
+    Ok(Some(std::path::absolute(&file).unwrap_or(file)))
+}
+
+fn fingerprint(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Nothing of ours is needed any more: terminal, signals and exit code are Claude Code's own.

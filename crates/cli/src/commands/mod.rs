@@ -6,11 +6,14 @@ pub(crate) mod classify;
 mod claude;
 mod completions;
 mod config;
+mod connect;
+mod demo;
 mod doctor;
 mod env;
 mod images;
 mod import;
 mod key;
+mod launcher;
 mod log;
 mod man;
 mod models;
@@ -18,6 +21,7 @@ mod replay;
 mod route;
 mod serve;
 mod status;
+mod statusline;
 mod trust;
 mod ui;
 mod whatif;
@@ -28,7 +32,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::args::{Args, BenchCommand, Command, ModelsCommand};
+use crate::args::{Args, BenchCommand, Command, ConnectCommand, DemoCommand, DisconnectCommand, ModelsCommand};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::logging;
@@ -41,7 +45,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Serve(serve) => engine_runtime()?.finish(serve::run(args.global, serve)),
         Command::Completions(shell) => Ok(completions::run(&shell)),
-        Command::Man(args) => man::run(&args),
+        Command::Man(man) => man::run(&man),
+        // A line too few is better than a client that shows an error in its place.
+        Command::Statusline => Ok(statusline::run(args.global)),
         Command::Claude(claude) => engine_runtime()?.finish(claude::run(Context::new(args.global)?, claude)),
         command => {
             logging::command();
@@ -54,9 +60,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 async fn run_small(context: Context, command: Command) -> Result<ExitCode> {
     match command {
         Command::Env(args) => env::run(&context, &args).await,
+        Command::Connect(ConnectCommand::Claude(args)) => connect::run(&context, args).await,
+        Command::Disconnect(DisconnectCommand::Claude { settings }) => connect::undo(&context, settings),
+        Command::InstallLauncher(args) => launcher::run(&context, &args),
         Command::Classify(args) => classify::run(&context, &args),
         Command::Route(args) => route::run(&context, args).await,
         Command::Trust(args) => trust::run(&context, &args),
+        Command::Demo(DemoCommand::Play { quick }) => demo::play(&context, quick).await,
         Command::Chat(args) => chat::run(&context, args).await,
         Command::Status => status::run(&context).await,
         Command::Ui => ui::run(&context).await,
@@ -72,7 +82,9 @@ async fn run_small(context: Context, command: Command) -> Result<ExitCode> {
         Command::Config(command) => config::run(&context, command).await,
         Command::Images(command) => images::run(&context, command).await,
         // These have a runtime of their own.
-        Command::Serve(_) | Command::Claude(_) | Command::Completions(_) | Command::Man(_) => Ok(ExitCode::SUCCESS),
+        Command::Serve(_) | Command::Claude(_) | Command::Completions(_) | Command::Man(_) | Command::Statusline => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -16,14 +16,18 @@ use crate::error::Result;
 use crate::house::{self, House};
 use crate::out::{BAD, BOLD, DIM, GOOD, WARN, is_terminal, note, tell};
 use crate::signals::Signals;
-use crate::{logging, record_line};
+use crate::{logging, record_line, typed};
 
 pub(crate) async fn run(global: Global, args: ServeArgs) -> Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let demo =
         if args.demo { Some(Demo::start(global.config.as_deref(), global.data_dir.as_deref()).await?) } else { None };
     // What a user must add to other commands so that they find this engine.
-    let flags = flags(&global, demo.as_ref());
+    let flags = match &demo {
+        // Its settings are of no use to others; the data folder says where it listens.
+        Some(demo) => typed::flags(None, Some(&demo.paths.data_dir)),
+        None => typed::flags(global.config.as_deref(), global.data_dir.as_deref()),
+    };
     let context = match &demo {
         Some(demo) => Context { paths: demo.paths.clone(), json: global.json },
         None => Context::new(global)?,
@@ -57,41 +61,19 @@ fn with_port(mut settings: Settings, port: Option<u16>) -> Settings {
     settings
 }
 
-/// Where other commands must look when this engine does not live in its usual place.
-fn flags(global: &Global, demo: Option<&Demo>) -> String {
-    let quoted = |flag: &str, path: &std::path::Path| format!(" --{flag} '{}'", path.display());
-    let (config, data) = match demo {
-        // Its settings are of no use to others; the data folder says where it listens.
-        Some(demo) => (None, Some(&demo.paths.data_dir)),
-        None => (global.config.as_ref(), global.data_dir.as_ref()),
-    };
-    let config = config.map(|path| quoted("config", path)).unwrap_or_default();
-    config + &data.map(|path| quoted("data-dir", path)).unwrap_or_default()
-}
-
 async fn greet(house: &House, context: &Context, flags: &str, demo: bool) {
     let address = format!("http://{}", house.address);
     tell!("{BOLD}Branchline {}{BOLD:#} listens on {GOOD}{address}{GOOD:#}", env!("CARGO_PKG_VERSION"));
     if demo {
         tell!("  {WARN}demonstration: all models are simulated, no answer comes from a real one{WARN:#}");
     }
-    let program = as_typed();
+    let program = typed::program();
     if let Ok(link) = ui::link(&house.engine, UiLinkReq {}).await {
         tell!("  window         {}  {DIM}(opens once; {program}{flags} ui makes another){DIM:#}", link.url);
     }
     tell!("  Claude Code    {program}{flags} claude");
     tell!("  other clients  eval \"$({program}{flags} env)\", or the base URL {address} with the token it shows");
     tell!("  {DIM}log            {}{DIM:#}", context.paths.log_dir().display());
-}
-
-/// This program as it can be typed: by its name where a shell finds it, else with its path.
-fn as_typed() -> String {
-    let Ok(own) = std::env::current_exe().and_then(std::fs::canonicalize) else { return "branchline".into() };
-    let search = std::env::var_os("PATH").unwrap_or_default();
-    let mut found = std::env::split_paths(&search).filter_map(|folder| {
-        std::fs::canonicalize(folder.join(format!("branchline{}", std::env::consts::EXE_SUFFIX))).ok()
-    });
-    if found.next().is_some_and(|first| first == own) { "branchline".into() } else { format!("'{}'", own.display()) }
 }
 
 /// Shows what happens until `end`. Only where somebody looks: the log has it all.

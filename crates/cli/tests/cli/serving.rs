@@ -264,6 +264,52 @@ fn settings_are_tried_on_the_log_and_a_request_is_sent_again() {
 }
 
 #[test]
+fn a_demonstration_plays_a_session_in_which_everything_happens() {
+    let home = Home::new();
+    let served = home.serve(&["--demo", "--port", "0"]);
+    ready(&served);
+    let said = home.run(&["demo", "play", "--quick"]).good();
+    assert!(said.out.contains("cloud") && said.out.contains("instead:"), "{said:?}");
+    let records: Vec<Value> =
+        home.run(&["log", "--json"]).good().out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let any = |what: &str, test: &dyn Fn(&Value) -> bool| assert!(records.iter().any(test), "{what}: {}", said.out);
+    any("a title beside the work", &|record| record["decision"]["kind"] == "title");
+    any("a picture described", &|record| record["images"]["described"] == 1);
+    any("a call mended", &|record| record["repairs"].as_array().is_some_and(|repairs| !repairs.is_empty()));
+    any("a hard turn in the cloud", &|record| record["place"] == "cloud" && record["fallback"].is_null());
+    any("a stand-in", &|record| record["place"] == "cloud" && record["fallback"].is_string());
+    assert!(records.iter().all(|record| record["outcome"] == "ok"), "{}", said.out);
+    let one = records[0]["session"].as_str().unwrap();
+    assert!(one.starts_with("demo-") && records.iter().all(|record| record["session"] == one));
+}
+
+#[test]
+fn a_conversation_is_had_and_each_answer_says_where_it_came_from() {
+    let home = Home::new();
+    let served = home.serve(&["--demo", "--port", "0"]);
+    ready(&served);
+    let typed = "/info\nWhy does Rust borrow?\n/info\n/route cloud\nand\\\nPython?\n/model coder-next\n/model nobody\n/model\n/clear\n/exit\nnever\n";
+    let said = home.run_with_input(&["chat", "--local"], typed).good();
+    assert!(said.out.contains("You asked: *Why does Rust borrow?*"), "{said:?}");
+    assert!(said.out.contains("model: lmstudio:qwen/qwen3-coder-next") && said.out.contains("tokens: "), "{said:?}");
+    assert!(said.err.contains("lmstudio:qwen/qwen3-coder-next · score ") && said.err.contains("tok/s"), "{said:?}");
+    assert!(said.out.contains("Answered by `claude-sonnet-5-5`"), "{said:?}");
+    assert!(said.err.contains("from now on: lmstudio:qwen/qwen3-coder-next"), "{said:?}");
+    assert!(said.err.contains("no model has nobody") && said.out.contains("  1  "), "{said:?}");
+    assert!(said.err.contains("nothing was answered yet") && !said.out.contains("never"), "{said:?}");
+    assert!(!home.data().join("chat-history").exists(), "what comes through a pipe was not typed");
+}
+
+#[test]
+fn nothing_is_played_on_real_models() {
+    let home = Home::new();
+    let _served = home.serve(&[]);
+    let said = home.run(&["demo", "play"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("serve --demo"), "{said:?}");
+}
+
+#[test]
 fn the_score_is_measured_on_labelled_rows() {
     let home = Home::new();
     let row =

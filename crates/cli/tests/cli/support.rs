@@ -149,10 +149,15 @@ impl Served {
     }
 
     pub(crate) fn post(&self, path: &str, token: &str, body: &str) -> (u16, String) {
+        self.post_in("no-session", path, token, body)
+    }
+
+    /// As a client that names its session.
+    pub(crate) fn post_in(&self, session: &str, path: &str, token: &str, body: &str) -> (u16, String) {
         let (host, length) = (&self.address, body.len());
         self.send(&format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Authorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n{body}"
+             Authorization: Bearer {token}\r\nX-Claude-Code-Session-Id: {session}\r\nContent-Length: {length}\r\n\r\n{body}"
         ))
     }
 

@@ -1,21 +1,31 @@
 //! How clients are pointed at the engine.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use branchline_proxy::Engine;
 use branchline_proxy::world::World;
-use branchline_routing::{Mode, Role};
+use branchline_routing::{Mode, ModelRef, Role};
 use branchline_settings::{Auth, Tokens};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::blocking;
 use crate::client_env::{ClientView, EnvVar, Shell, Windows, client_env, render};
-use crate::error::Result;
+use crate::client_file::{self, Wanted};
+use crate::error::{ControlError, Result};
 
-/// Nothing is asked for.
-#[derive(Debug, Deserialize, TS)]
-pub struct EnvReq {}
+pub use crate::client_file::{ClientFileUndone, ClientFileView};
+
+/// Which way the client's requests go.
+#[derive(Debug, Default, Deserialize, TS)]
+#[serde(default)]
+#[ts(optional_fields)]
+pub struct EnvReq {
+    /// `auto`, `local`, `cloud` or a model ref; `auto` when not given.
+    pub route: Option<String>,
+}
 
 /// The variables for Claude Code. The client token is in here.
 #[derive(Serialize, Deserialize, TS)]
@@ -39,20 +49,89 @@ impl std::fmt::Debug for EnvRes {
 /// # Errors
 /// None.
 #[expect(clippy::unused_async, reason = "every command has the same shape")]
-pub async fn env(engine: &Arc<Engine>, _: EnvReq) -> Result<EnvRes> {
-    let view = view(engine);
+pub async fn env(engine: &Arc<Engine>, request: EnvReq) -> Result<EnvRes> {
+    let view = view(engine, request.route);
     let vars = client_env(&view);
     let snippets = Shell::ALL.iter().map(|shell| (shell.as_str().to_owned(), render(&vars, *shell))).collect();
     Ok(EnvRes { base_url: view.base_url, vars, snippets })
 }
 
-fn view(engine: &Engine) -> ClientView {
+/// Nothing is asked for.
+#[derive(Debug, Deserialize, TS)]
+pub struct ClaudeFileReq {}
+
+/// What to put into Claude Code's settings file.
+#[derive(Debug, Deserialize, TS)]
+pub struct ClaudeWriteReq {
+    /// The file as `connect.claude` named it: whoever asks has seen which one is written to.
+    pub file: String,
+    /// Overwrite values that are not ours; they come back when it is undone.
+    #[serde(default)]
+    #[ts(as = "Option<bool>", optional)]
+    pub replace: bool,
+}
+
+/// Where to take it out.
+#[derive(Debug, Deserialize, TS)]
+pub struct ClaudeUndoReq {
+    /// The file as `connect.claude` named it.
+    pub file: String,
+}
+
+/// How Claude Code's settings file stands. Nothing is written.
+///
+/// # Errors
+/// A file that is broken or cannot be read.
+pub async fn claude(engine: &Arc<Engine>, _: ClaudeFileReq) -> Result<ClientFileView> {
+    let (wanted, data) = (wanted(engine), engine.paths.data_dir.clone());
+    blocking(move || client_file::look(&client_file::usual()?, &data, &wanted)).await?
+}
+
+/// Merges the variables into Claude Code's settings file.
+///
+/// # Errors
+/// Another file than the user's, one that is broken, holds other values at their places, or cannot be written.
+pub async fn claude_write(engine: &Arc<Engine>, request: ClaudeWriteReq) -> Result<ClientFileView> {
+    let (wanted, data) = (wanted(engine), engine.paths.data_dir.clone());
+    blocking(move || {
+        let file = the_users(&request.file)?;
+        client_file::connect(&file, &data, &wanted, request.replace)
+    })
+    .await?
+}
+
+/// Takes them out again.
+///
+/// # Errors
+/// Another file than the user's, one nothing was written to, or one that is broken or cannot be written.
+pub async fn claude_undo(engine: &Arc<Engine>, request: ClaudeUndoReq) -> Result<ClientFileUndone> {
+    let data = engine.paths.data_dir.clone();
+    blocking(move || client_file::disconnect(&the_users(&request.file)?, &data)).await?
+}
+
+/// The settings file, as long as it is the one that was shown. The window writes to no other.
+fn the_users(named: &str) -> Result<PathBuf> {
+    let file = client_file::usual()?;
+    if client_file::named(&file)? == named {
+        return Ok(file);
+    }
+    let message = format!("{named} is not the settings file of Claude Code");
+    Err(ControlError::new("bad_request", message, "`connect.claude` says which one it is"))
+}
+
+fn wanted(engine: &Engine) -> Vec<Wanted> {
+    client_file::wanted(&client_env(&view(engine, None)), None)
+}
+
+fn view(engine: &Engine, route: Option<String>) -> ClientView {
     let world = engine.world();
+    let route = route.filter(|route| !route.is_empty() && route != "auto");
     ClientView {
         base_url: base_url(engine),
         token: token(&engine.tokens, world.settings.server.require_token),
         own_login: logs_in_itself(&world),
-        windows: windows(&world),
+        windows: windows(&world, route.as_deref()),
+        route,
     }
 }
 
@@ -86,11 +165,20 @@ fn logs_in_itself(world: &World) -> bool {
     backends.take(1).any(|backend| backend.resolved.auth == Auth::Passthrough)
 }
 
-fn windows(world: &World) -> Windows {
+fn windows(world: &World, route: Option<&str>) -> Windows {
     let context = |role| {
         let first = world.policy.role(role).first();
         first.and_then(|model| world.catalog.facts(model).context)
     };
+    match route {
+        None => {}
+        Some("local") => return Windows { local: context(Role::Coder), cloud: None },
+        Some("cloud") => return Windows { local: None, cloud: context(Role::Cloud) },
+        Some(other) => {
+            let model = other.parse::<ModelRef>().ok();
+            return Windows { local: model.and_then(|model| world.catalog.facts(&model).context), cloud: None };
+        }
+    }
     let (coder, cloud) = (context(Role::Coder), context(Role::Cloud));
     match world.policy.mode {
         Mode::Local => Windows { local: coder, cloud: None },

@@ -4,6 +4,7 @@ pub mod about;
 pub mod backends;
 pub mod classify;
 pub mod connect;
+pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod images;

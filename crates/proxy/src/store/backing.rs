@@ -86,6 +86,10 @@ pub struct RecordFilter {
     pub before: Option<Cursor>,
     pub backend: Option<String>,
     pub role: Option<String>,
+    /// What sort of request: `main`, `subagent`, `title`…
+    pub kind: Option<String>,
+    /// Nothing older, in milliseconds since 1970.
+    pub after_ms: Option<i64>,
     pub outcome: Option<Outcome>,
     /// Words that must all occur, in any case, in the record's ids, models, reasons or error.
     pub text: Option<String>,

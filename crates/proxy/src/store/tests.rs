@@ -132,6 +132,10 @@ async fn records_are_filtered_by_backend_role_outcome_and_words() {
     assert_eq!(ids(&store, backend).await, ["req_1"]);
     assert_eq!(ids(&store, role).await, ["req_2"]);
     assert_eq!(ids(&store, outcome).await, ["req_2"]);
+    let after = RecordFilter { after_ms: Some(2), ..none() };
+    let kind = |kind: &str| RecordFilter { kind: Some(kind.into()), ..none() };
+    assert_eq!(ids(&store, after).await, ["req_2"]);
+    assert_eq!(ids(&store, kind("title")).await, [""; 0]);
     assert_eq!(ids(&store, text("ärger OVERLOADED")).await, ["req_2"]);
     assert_eq!(ids(&store, text("100%_")).await, ["req_2"]);
     assert_eq!(ids(&store, text("100_")).await, [""; 0]);

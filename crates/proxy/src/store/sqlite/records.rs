@@ -118,8 +118,10 @@ fn list_rows(conn: &Connection, filter: &RecordFilter) -> rusqlite::Result<Vec<(
            AND (?3 IS NULL OR backend = ?3)
            AND (?4 IS NULL OR role = ?4)
            AND (?5 IS NULL OR outcome = ?5)
-           AND NOT EXISTS (SELECT 1 FROM json_each(?6) WHERE instr(search, value) = 0)
-         ORDER BY at DESC, id DESC LIMIT ?7",
+           AND (?6 IS NULL OR kind = ?6)
+           AND at >= ?7
+           AND NOT EXISTS (SELECT 1 FROM json_each(?8) WHERE instr(search, value) = 0)
+         ORDER BY at DESC, id DESC LIMIT ?9",
     )?
     .query_map(
         params![
@@ -128,6 +130,8 @@ fn list_rows(conn: &Connection, filter: &RecordFilter) -> rusqlite::Result<Vec<(
             filter.backend,
             filter.role,
             filter.outcome.map(Outcome::as_str),
+            filter.kind,
+            filter.after_ms.unwrap_or(i64::MIN),
             words,
             limit(filter.limit),
         ],

@@ -350,6 +350,11 @@ curve: Array<number>,
 suggested: number | null, };
 
 /**
+ * What is to become of one value.
+ */
+export type ChangeKind = "add" | "update" | "same" | "foreign" | "kept" | "remove";
+
+/**
  * All tests of one model.
  */
 export type Checkup = { 
@@ -465,6 +470,92 @@ text?: string,
  * A whole request of either protocol.
  */
 request?: unknown, };
+
+/**
+ * Nothing is asked for.
+ */
+export type ClaudeFileReq = Record<symbol, never>;
+
+/**
+ * Where to take it out.
+ */
+export type ClaudeUndoReq = { 
+/**
+ * The file as `connect.claude` named it.
+ */
+file: string, };
+
+/**
+ * What to put into Claude Code's settings file.
+ */
+export type ClaudeWriteReq = { 
+/**
+ * The file as `connect.claude` named it: whoever asks has seen which one is written to.
+ */
+file: string, 
+/**
+ * Overwrite values that are not ours; they come back when it is undone.
+ */
+replace?: boolean, };
+
+/**
+ * One value of the file.
+ */
+export type ClientFileChange = { 
+/**
+ * Such as `env.ANTHROPIC_BASE_URL`.
+ */
+path: string, 
+/**
+ * What is to become of it.
+ */
+kind: ChangeKind, 
+/**
+ * The value it shall have; tokens are `***`.
+ */
+value: string, 
+/**
+ * What it is for.
+ */
+why: string, };
+
+/**
+ * What taking back has done.
+ */
+export type ClientFileUndone = { 
+/**
+ * The file.
+ */
+file: string, 
+/**
+ * It is what it was before, byte for byte (or gone, when there was none).
+ */
+exact: boolean, 
+/**
+ * Values that others have changed since, and that stay.
+ */
+kept: Array<string>, };
+
+/**
+ * How a settings file stands.
+ */
+export type ClientFileView = { 
+/**
+ * The file.
+ */
+file: string, 
+/**
+ * Whether there is one.
+ */
+exists: boolean, 
+/**
+ * Values of ours stand in it.
+ */
+connected: boolean, 
+/**
+ * The values, in the order they are written.
+ */
+changes: Array<ClientFileChange>, };
 
 /**
  * Why a command did not do what was asked.
@@ -608,6 +699,33 @@ escalated?: string,
 private?: string, };
 
 /**
+ * How to play.
+ */
+export type DemoPlayReq = { 
+/**
+ * Answers come at once, not at a pace that one can watch.
+ */
+quick?: boolean, };
+
+/**
+ * Nothing is asked for.
+ */
+export type DemoReq = Record<symbol, never>;
+
+/**
+ * Whether this is a demonstration.
+ */
+export type DemoState = { 
+/**
+ * Simulated models stand behind it.
+ */
+on: boolean, 
+/**
+ * A session is being played.
+ */
+playing: boolean, };
+
+/**
  * What a prompt diet did.
  */
 export type DietRecord = { 
@@ -711,9 +829,13 @@ export type DroppedRecord = {
 path: string, reason: string, };
 
 /**
- * Nothing is asked for.
+ * Which way the client's requests go.
  */
-export type EnvReq = Record<symbol, never>;
+export type EnvReq = { 
+/**
+ * `auto`, `local`, `cloud` or a model ref; `auto` when not given.
+ */
+route?: string, };
 
 /**
  * The variables for Claude Code. The client token is in here.
@@ -1583,6 +1705,19 @@ cost_usd: number,
 unpriced: number, };
 
 /**
+ * What was played.
+ */
+export type Played = { 
+/**
+ * Its session in the log.
+ */
+session: string, 
+/**
+ * How many requests it made.
+ */
+requests: number, };
+
+/**
  * One signal's part of the score.
  */
 export type PointRecord = { signal: string, points: number, why: string, };
@@ -1659,7 +1794,15 @@ limit?: number,
 /**
  * Only what is older than this one, to turn pages.
  */
-before?: Cursor, backend?: string, role?: string, outcome?: Outcome, 
+before?: Cursor, backend?: string, role?: string, 
+/**
+ * What sort of request: `main`, `subagent`, `title`…
+ */
+kind?: string, 
+/**
+ * Nothing older, in milliseconds since 1970.
+ */
+after_ms?: number, outcome?: Outcome, 
 /**
  * Words that must all occur, in any case, in the record's ids, models, reasons or error.
  */
@@ -2467,6 +2610,11 @@ export type Commands = {
   "classify": { request: ClassifyReq; answer: Classification };
   "routing.explain": { request: ExplainReq; answer: Explanation };
   "connect.env": { request: EnvReq; answer: EnvRes };
+  "connect.claude": { request: ClaudeFileReq; answer: ClientFileView };
+  "connect.claude_write": { request: ClaudeWriteReq; answer: ClientFileView };
+  "connect.claude_undo": { request: ClaudeUndoReq; answer: ClientFileUndone };
+  "demo.state": { request: DemoReq; answer: DemoState };
+  "demo.play": { request: DemoPlayReq; answer: Played };
   "about": { request: AboutReq; answer: AboutRes };
   "ui.link": { request: UiLinkReq; answer: UiLinkRes };
   "server.state": { request: ServerReq; answer: ServerView };

@@ -1,13 +1,50 @@
 //! The demonstration: simulated servers in this process, settings that point at them, keys and data of their own.
 
-use std::path::Path;
+mod play;
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use branchline_proxy::Engine;
 use branchline_settings::{Change, KeyStore, Paths, Secret, edit};
 use branchline_sim::Demo as Servers;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::error::{ControlError, Result};
+
+pub use play::Played;
+
+/// The demonstrations of this process by their settings files; whoever holds a stage plays on it.
+static STAGES: Mutex<BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>>>> = Mutex::new(BTreeMap::new());
+
+fn stages<T>(work: impl FnOnce(&mut BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>>>) -> T) -> T {
+    // A map of stages is whole whatever happened to another thread.
+    work(&mut STAGES.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Whether simulated servers stand behind this engine, and whether a session is being played on them.
+#[must_use]
+pub fn state(engine: &Engine) -> (bool, bool) {
+    let stage = stages(|stages| stages.get(&engine.paths.config_file).cloned());
+    stage.map_or((false, false), |stage| (true, stage.try_lock().is_err()))
+}
+
+/// Plays a session of a coding agent against the engine, to its end; `quick` leaves out the pace one can watch.
+///
+/// # Errors
+/// An engine that is no demonstration, a session that is being played already, an engine that does not answer.
+pub async fn play(engine: &Engine, quick: bool) -> Result<Played> {
+    let Some(stage) = stages(|stages| stages.get(&engine.paths.config_file).cloned()) else {
+        let hint = "start one with `branchline serve --demo`: its models are simulated, nothing of it costs anything";
+        return Err(ControlError::new("not_a_demo", "this Branchline is no demonstration", hint));
+    };
+    let Ok(_playing) = stage.try_lock() else {
+        return Err(ControlError::new("already_playing", "a session is being played", "watch it in the log"));
+    };
+    play::session(engine, quick).await
+}
 
 /// The simulated servers and the folder of their settings; both go when it is dropped.
 #[derive(Debug)]
@@ -35,6 +72,7 @@ impl Demo {
         let text = edit(&own, &changes(&servers))?;
         let written = std::fs::write(&paths.config_file, text);
         written.map_err(|error| broken("write the settings of the demonstration", &error))?;
+        stages(|stages| stages.insert(paths.config_file.clone(), Arc::default()));
         Ok(Self { servers, paths, _folder: folder })
     }
 
@@ -51,6 +89,12 @@ impl Demo {
     /// Unplugs the servers.
     pub async fn stop(self) {
         self.servers.stop().await;
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        stages(|stages| stages.remove(&self.paths.config_file));
     }
 }
 

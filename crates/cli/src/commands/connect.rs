@@ -1,0 +1,95 @@
+//! `branchline connect claude`, `branchline disconnect claude`: our variables in Claude Code's own settings file.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use branchline_control::client_file::{self, ChangeKind, ClientFileChange, ClientFileView};
+use branchline_control::commands::connect::EnvRes;
+use serde_json::json;
+
+use crate::args::ConnectArgs;
+use crate::context::Context;
+use crate::door::Door;
+use crate::error::Result;
+use crate::out::{self, BAD, BOLD, DIM, GOOD, WARN, line, note, while_waiting};
+use crate::typed;
+
+pub(crate) async fn run(context: &Context, args: ConnectArgs) -> Result<ExitCode> {
+    let file = args.settings.map_or_else(client_file::usual, Ok)?;
+    let env = env(context).await?;
+    let status_line = args.statusline.then(|| status_line(context));
+    let wanted = client_file::wanted(&env.vars, status_line.as_deref());
+    let data = &context.paths.data_dir;
+    let before = client_file::look(&file, data, &wanted)?;
+    let view = match args.write {
+        true => client_file::connect(&file, data, &wanted, args.replace)?,
+        false => before.clone(),
+    };
+    if context.json {
+        out::json(&view);
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(&before, args.write, &env.base_url);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn env(context: &Context) -> Result<EnvRes> {
+    let door = Door::open(context).await?;
+    if door.is_inside() {
+        // Only a server that is asked tells the window its model was loaded with.
+        let _: serde_json::Value = while_waiting("looking for models", door.ask("models.refresh", json!({}))).await?;
+    }
+    door.ask("connect.env", json!({})).await
+}
+
+/// With its whole path: Claude Code runs it in a shell of its own.
+fn status_line(context: &Context) -> String {
+    format!("{}{} statusline", typed::whole_program(), typed::flags_of(context))
+}
+
+fn say(before: &ClientFileView, written: bool, base_url: &str) {
+    let there = if before.exists { "" } else { " (there is none yet)" };
+    line!("{BOLD}{}{BOLD:#}{there}", before.file);
+    before.changes.iter().for_each(say_change);
+    match (before.is_settled(), written) {
+        (true, _) => line!("{GOOD}ok{GOOD:#}  nothing is to be changed"),
+        (false, true) => {
+            line!("{GOOD}ok{GOOD:#}  written; every Claude Code of yours now uses {base_url}, which must run");
+            line!("{DIM}back to what it was: branchline disconnect claude{DIM:#}");
+        }
+        (false, false) if before.foreign().next().is_some() => {
+            note!(
+                "{WARN}what is marked ! is not Branchline's{WARN:#}: --write refuses it, --write --replace overwrites it"
+            );
+        }
+        (false, false) => note!("{DIM}nothing was written; --write does it{DIM:#}"),
+    }
+}
+
+fn say_change(change: &ClientFileChange) {
+    let (style, mark) = match change.kind {
+        ChangeKind::Add => (GOOD, "+"),
+        ChangeKind::Update => (GOOD, "~"),
+        ChangeKind::Same => (DIM, "="),
+        ChangeKind::Kept => (DIM, "="),
+        ChangeKind::Foreign => (BAD, "!"),
+        ChangeKind::Remove => (WARN, "-"),
+    };
+    let ClientFileChange { path, value, why, .. } = change;
+    let why = if change.kind == ChangeKind::Kept { "another one is set and stays" } else { why };
+    line!("{style}{mark} {path}{style:#} = {value:?}  {DIM}{why}{DIM:#}");
+}
+
+pub(crate) fn undo(context: &Context, settings: Option<PathBuf>) -> Result<ExitCode> {
+    let file = settings.map_or_else(client_file::usual, Ok)?;
+    let undone = client_file::disconnect(&file, &context.paths.data_dir)?;
+    if context.json {
+        out::json(&undone);
+    } else if undone.exact {
+        line!("{GOOD}ok{GOOD:#}  {} is what it was, byte for byte", undone.file);
+    } else {
+        line!("{GOOD}ok{GOOD:#}  {} was changed since; what was Branchline's is out of it", undone.file);
+        undone.kept.iter().for_each(|path| line!("{DIM}{path} was changed since, and stays{DIM:#}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,45 @@
+//! How this program is typed: in what is shown to people, and in what is written for other programs to run.
+
+use std::path::Path;
+
+use branchline_settings::Paths;
+
+use crate::context::Context;
+
+/// By its name where a shell finds it, else with its path.
+pub(crate) fn program() -> String {
+    let Ok(own) = std::env::current_exe().and_then(std::fs::canonicalize) else { return "branchline".into() };
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&search).filter_map(|folder| {
+        std::fs::canonicalize(folder.join(format!("branchline{}", std::env::consts::EXE_SUFFIX))).ok()
+    });
+    if found.next().is_some_and(|first| first == own) { "branchline".into() } else { quoted(&own) }
+}
+
+/// With its path: others may have another `PATH`.
+pub(crate) fn whole_program() -> String {
+    std::env::current_exe().map_or_else(|_| "branchline".into(), |own| quoted(&own))
+}
+
+/// What must be added to a command so that it finds an engine with these folders.
+pub(crate) fn flags(config: Option<&Path>, data: Option<&Path>) -> String {
+    let flag = |name: &str, path: &Path| format!(" --{name} {}", quoted(path));
+    let config = config.map(|path| flag("config", path)).unwrap_or_default();
+    config + &data.map(|path| flag("data-dir", path)).unwrap_or_default()
+}
+
+/// The same for folders that are not this user's usual ones.
+pub(crate) fn flags_of(context: &Context) -> String {
+    let paths = &context.paths;
+    let usual = Paths::find(None, None).ok();
+    let unusual = |own, usual: Option<&Path>| (usual != Some(own)).then(|| std::path::absolute(own).ok()).flatten();
+    let config = unusual(paths.config_file.as_path(), usual.as_ref().map(|paths| paths.config_file.as_path()));
+    let data = unusual(paths.data_dir.as_path(), usual.as_ref().map(|paths| paths.data_dir.as_path()));
+    flags(config.as_deref(), data.as_deref())
+}
+
+/// As a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    if cfg!(windows) { format!("\"{text}\"") } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
