@@ -1,5 +1,8 @@
 // How clients are pointed here.
 
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { assert, checkAccess, failing, holding, signIn } from '../rig.mjs';
 
 const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText());
@@ -30,6 +33,33 @@ export const journeys = {
     await page.getByText('What each variable does').click();
     await page.getByRole('rowheader', { name: 'ANTHROPIC_BASE_URL' }).waitFor();
     await checkAccess(page);
+  },
+
+  async 'the settings file of Claude Code: written, and taken back to the byte'({ startEngine, open }) {
+    const engine = await startEngine({});
+    const folder = join(engine.folder, '.claude');
+    const file = join(folder, 'settings.json');
+    const before = '{\n\n  "model":   "opus"\n}\n';
+    mkdirSync(folder);
+    writeFileSync(file, before);
+    const page = await open();
+    await signIn(page, engine, '#/connect');
+    await page.getByText(file).waitFor();
+    await page.getByRole('button', { name: 'Write it' }).click();
+    await page.getByText('Your Claude Code settings point here').waitFor();
+    const written = readFileSync(file, 'utf8');
+    assert.ok(written.includes('"model":   "opus"') && written.includes(engine.url) && written.includes(engine.token));
+    await checkAccess(page);
+    await page.getByRole('button', { name: 'Take it back' }).click();
+    await page.getByRole('button', { name: 'Write it' }).waitFor();
+    assert.equal(readFileSync(file, 'utf8'), before);
+    writeFileSync(file, '{ "env": { "ANTHROPIC_BASE_URL": "http://other" } }');
+    await page.reload();
+    await page.getByText('The file already sets env.ANTHROPIC_BASE_URL').waitFor();
+    await page.getByRole('button', { name: 'Overwrite' }).click();
+    await page.getByRole('button', { name: 'Take it back' }).click();
+    await page.getByRole('button', { name: 'Overwrite' }).waitFor();
+    assert.ok(readFileSync(file, 'utf8').includes('http://other'));
   },
 
   async 'other clients have theirs, and what is copied works'({ engine, open }) {

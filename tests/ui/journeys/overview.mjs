@@ -48,6 +48,28 @@ export const journeys = {
     await page.getByText('No request is running').waitFor();
   },
 
+  async 'the demonstration plays a session, and the log has it'({ startEngine, open }) {
+    const engine = await startEngine({});
+    await engine.ready();
+    const page = await open();
+    await signIn(page, engine);
+    const demo = page.getByRole('region', { name: 'Demonstration' });
+    await demo.getByRole('button', { name: 'Play a session' }).click();
+    await demo.getByRole('button', { name: 'Playing…' }).waitFor();
+    await checkAccess(page);
+    await demo.getByRole('link', { name: 'Watch the log' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Live log' }).waitFor();
+    await eventually(async () => (await engine.rpc('requests.list')).records.some((record) => record.fallback !== null), 60_000);
+    await eventually(async () => !(await engine.rpc('demo.state')).playing);
+  },
+
+  async 'where real models answer there is nothing to play'({ engine, open }) {
+    const page = await open();
+    await signIn(page, await engine('empty'));
+    await page.getByText('No backend is set up').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Play a session' }).count(), 0);
+  },
+
   async 'empty: no backend and no request lead to the next step'({ engine, open }) {
     const page = await open();
     await signIn(page, await engine('empty'));

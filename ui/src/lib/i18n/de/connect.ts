@@ -33,6 +33,18 @@ export const connect: Catalogue['connect'] = {
     shell: 'Shell',
     variables: 'Was jede Variable tut',
   },
+  file: {
+    offer: 'Oder für jedes Claude Code von dir',
+    about: (file: string) => `Trägt die Variablen in ${file} ein. Alles andere darin bleibt, und es lässt sich genau zurücknehmen.`,
+    connected: 'Deine Einstellungen von Claude Code zeigen hierher',
+    foreign: (names: string) => `Die Datei setzt schon ${names}. Überschriebene Werte kommen beim Zurücknehmen wieder.`,
+    write: 'Eintragen',
+    replace: 'Überschreiben',
+    update: 'Auf den neuesten Stand bringen',
+    undo: 'Zurücknehmen',
+    written: 'Eingetragen',
+    undone: 'Zurückgenommen',
+  },
   others: {
     title: 'Andere Clients',
     label: 'Client',

@@ -15,6 +15,15 @@ export const overview: Catalogue['overview'] = {
   portTaken: (port: number) => `Stattdessen Port ${port} nehmen`,
   portFree: (port: number) => `Port ${port} ist frei`,
   version: (version: string) => `Version ${version}`,
+  demo: {
+    title: 'Vorführung',
+    about:
+      'Alle Modelle hier sind simuliert. Spiel die Sitzung eines Coding-Agenten ab: Leichtes bleibt hier, ein Bild wird beschrieben, ein verstümmelter Werkzeugaufruf geflickt, Schweres geht in die Cloud, und ein Server fällt aus.',
+    play: 'Sitzung abspielen',
+    playing: 'Läuft …',
+    watch: 'Im Protokoll zusehen',
+    played: (requests: number) => `Abgespielt: ${requests} Anfragen`,
+  },
   mode: {
     label: 'Wohin Arbeit geht',
     auto: 'Automatisch',

@@ -31,6 +31,18 @@ export const connect = {
     shell: 'Shell',
     variables: 'What each variable does',
   },
+  file: {
+    offer: 'Or for every Claude Code of yours',
+    about: (file: string) => `Puts the variables into ${file}. Everything else in it stays, and it can be taken back exactly.`,
+    connected: 'Your Claude Code settings point here',
+    foreign: (names: string) => `The file already sets ${names}. Overwritten values come back when it is taken back.`,
+    write: 'Write it',
+    replace: 'Overwrite',
+    update: 'Bring up to date',
+    undo: 'Take it back',
+    written: 'Written',
+    undone: 'Taken back',
+  },
   others: {
     title: 'Other clients',
     label: 'Client',

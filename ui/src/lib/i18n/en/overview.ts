@@ -14,6 +14,15 @@ export const overview = {
   portTaken: (port: number) => `Use port ${port} instead`,
   portFree: (port: number) => `Port ${port} is free`,
   version: (version: string) => `Version ${version}`,
+  demo: {
+    title: 'Demonstration',
+    about:
+      'All models here are simulated. Play a session of a coding agent to see easy work stay here, a picture be described, a mangled tool call be mended, hard work go to the cloud, and a server fail.',
+    play: 'Play a session',
+    playing: 'Playing…',
+    watch: 'Watch the log',
+    played: (requests: number) => `Played: ${requests} requests`,
+  },
   mode: {
     label: 'Where work goes',
     auto: 'Auto',

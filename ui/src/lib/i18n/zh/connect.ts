@@ -33,6 +33,18 @@ export const connect: Catalogue['connect'] = {
     shell: 'Shell',
     variables: '每个变量的作用',
   },
+  file: {
+    offer: '或用于你所有的 Claude Code',
+    about: (file: string) => `把变量写入 ${file}。其中其他内容保持不变，并且可以精确还原。`,
+    connected: '你的 Claude Code 设置已指向这里',
+    foreign: (names: string) => `该文件已设置 ${names}。还原时会恢复被覆盖的值。`,
+    write: '写入',
+    replace: '覆盖',
+    update: '更新',
+    undo: '还原',
+    written: '已写入',
+    undone: '已还原',
+  },
   others: {
     title: '其他客户端',
     label: '客户端',

@@ -15,6 +15,14 @@ export const overview: Catalogue['overview'] = {
   portTaken: (port: number) => `改用端口 ${port}`,
   portFree: (port: number) => `端口 ${port} 可用`,
   version: (version: string) => `版本 ${version}`,
+  demo: {
+    title: '演示',
+    about: '这里的模型都是模拟的。播放一段编码代理的会话：简单的工作留在本机，图片被描述，写坏的工具调用被修好，困难的工作去云端，还有一台服务器出故障。',
+    play: '播放会话',
+    playing: '播放中…',
+    watch: '查看日志',
+    played: (requests: number) => `已播放：${requests} 个请求`,
+  },
   mode: {
     label: '任务去向',
     auto: '自动',
