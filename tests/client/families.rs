@@ -68,7 +68,7 @@ async fn every_family(name: &str, server: Builder, more: &str) {
     let stand = Stand::start(&settings).await;
     let run = ClaudeCode::new(&cli, &stand.url, &stand.token(), home.path()).prompt("write all the files");
     let run = run.args(["--permission-mode", "acceptEdits", "--allowedTools", "Write"]);
-    let told = connect::env(&stand.engine, connect::EnvReq {}).await.unwrap();
+    let told = connect::env(&stand.engine, connect::EnvReq::default()).await.unwrap();
     let run = told.vars.into_iter().fold(run, |run, var| run.env(var.name, var.value));
     let outcome = run.run(LIMIT).await.unwrap();
     for (at, family) in names.iter().enumerate() {

@@ -368,7 +368,7 @@ async fn row_12_a_prompt_over_the_window_makes_the_client_compact_or_goes_where_
 async fn row_13_the_client_is_told_a_small_window_in_the_way_it_obeys() {
     let sim = server("lmstudio", Model::llm(CODER).loaded().tools().context(65_536)).await;
     let stand = Stand::start(&backend("lmstudio", &sim)).await;
-    let vars = connect::env(&stand.engine, connect::EnvReq {}).await.unwrap().vars;
+    let vars = connect::env(&stand.engine, connect::EnvReq::default()).await.unwrap().vars;
     let value = |name: &str| vars.iter().find(|var| var.name == name).map(|var| var.value.as_str());
     assert_eq!(value("CLAUDE_CODE_MAX_CONTEXT_TOKENS"), Some("65536"));
     assert_eq!(value("CLAUDE_CODE_AUTO_COMPACT_WINDOW"), None, "it is raised to 100000 and would not fit");
