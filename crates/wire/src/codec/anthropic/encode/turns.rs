@@ -46,7 +46,11 @@ pub(super) fn arrange<'r, 'a>(
     let start = messages.iter().take_while(|message| message.role == Role::System).count();
     let mut list: Vec<Turn<'r, 'a>> = Vec::with_capacity(messages.len() - start + 1);
     for (at, message) in messages.iter().enumerate().skip(start) {
-        let turn = turn(messages, at, dialect, dropped);
+        let mut turn = turn(messages, at, dialect, dropped);
+        // The user's turn it stood behind may have been blank.
+        if turn.role == Role::System && list.last().is_none_or(|last| last.role != Role::User) {
+            turn = told(message);
+        }
         note_fields(request, at, &list, turn.role, dropped);
         match list.last_mut() {
             _ if turn.pieces.is_empty() => {}
@@ -76,8 +80,7 @@ fn note_fields(request: &Request<'_>, at: usize, list: &[Turn<'_, '_>], role: Ro
 fn turn<'r, 'a>(messages: &'r [Message<'a>], at: usize, dialect: &Dialect, dropped: &mut Vec<Dropped>) -> Turn<'r, 'a> {
     let message = &messages[at];
     if message.role == Role::System && !(dialect.genuine_anthropic && may_stay(messages, at)) {
-        let pieces = reminder(&message.content).map(Piece::Made).into_iter().collect();
-        return Turn { role: Role::User, first: None, pieces };
+        return told(message);
     }
     let mut pieces = Vec::with_capacity(message.content.blocks().len().max(1));
     match &message.content {
@@ -97,6 +100,12 @@ fn turn<'r, 'a>(messages: &'r [Message<'a>], at: usize, dialect: &Dialect, dropp
         }
     }
     Turn { role: message.role, first: None, pieces }
+}
+
+/// Instructions in a turn of the user.
+fn told<'r, 'a>(message: &Message<'a>) -> Turn<'r, 'a> {
+    let pieces = reminder(&message.content).map(Piece::Made).into_iter().collect();
+    Turn { role: Role::User, first: None, pieces }
 }
 
 /// An empty text is left out without a word: nothing is lost.
