@@ -12,22 +12,22 @@ use serde_json::{Value, json};
 /// Tokens are bytes here.
 const WINDOW: u32 = 16_384;
 
+/// The user says that the model sees, which it does not.
+const SEES: &str = "[aliases.sees]\nmodel = \"llamacpp:tiny\"\ncapabilities.vision = true\n";
+/// The user says that the model has a window it does not have.
+const ENDLESS: &str = "[aliases.endless]\nmodel = \"llamacpp:tiny\"\ncapabilities.context_tokens = 900000\n";
+
 /// A server, and an engine that speaks this protocol with it.
 async fn behind(protocol: &str) -> Option<(Running, Stand)> {
-    with_model(protocol, false).await
+    with(protocol, false, WINDOW, "").await
 }
 
-/// The same with a model that calls tools, or one that never does.
-async fn with_model(protocol: &str, eager: bool) -> Option<(Running, Stand)> {
-    with_window(protocol, eager, WINDOW).await
-}
-
-async fn with_window(protocol: &str, eager: bool, window: u32) -> Option<(Running, Stand)> {
+/// The same with a model that calls tools or one that never does, of this window, and more settings.
+async fn with(protocol: &str, eager: bool, window: u32, more: &str) -> Option<(Running, Stand)> {
     let server = ready_or_skip(LlamaServer::find().await)?;
     let server = server.start(window, eager).await.unwrap();
     let settings = format!(
-        "[backends.llamacpp]\nbase_url = \"{}/v1\"\nprotocol = \"{protocol}\"\nextra_body = {{ seed = 7 }}\n[aliases.sees]\nmodel = \"llamacpp:tiny\"\n\
-         capabilities.vision = true\n[aliases.endless]\nmodel = \"llamacpp:tiny\"\ncapabilities.context_tokens = 900000\n",
+        "[backends.llamacpp]\nbase_url = \"{}/v1\"\nprotocol = \"{protocol}\"\nextra_body = {{ seed = 7 }}\n{more}",
         server.url
     );
     let stand = Stand::start(&settings).await;
@@ -140,7 +140,7 @@ async fn a_session_of_claude_codes_shape_is_read_once_and_counted_exactly() {
 #[ignore = "builds llama.cpp: ./dev test --real-backend"]
 async fn the_calls_its_grammar_makes_arrive_as_calls() {
     for protocol in PROTOCOLS {
-        let Some((_server, stand)) = with_model(protocol, true).await else { return };
+        let Some((_server, stand)) = with(protocol, true, WINDOW, "").await else { return };
         let mut body = ask("add something");
         body["max_tokens"] = 600.into();
         body["tool_choice"] = json!({"type": "any"});
@@ -155,8 +155,8 @@ async fn the_calls_its_grammar_makes_arrive_as_calls() {
             whole.text
         );
         let told = grammar::anthropic(&stand.post("/v1/messages", &streamed(body)).await.text).unwrap();
-        assert_eq!(told.stop_reason, "tool_use", "{protocol}: {told:?}");
-        assert!(told.calls().iter().all(|call| call["name"] == "add" && call["input"]["a"].is_i64()), "{told:?}");
+        let call = told.calls().into_iter().next();
+        assert!(call.is_some_and(|call| call["name"] == "add" && call["input"]["a"].is_i64()), "{protocol}: {told:?}");
     }
 }
 
@@ -164,7 +164,7 @@ async fn the_calls_its_grammar_makes_arrive_as_calls() {
 #[ignore = "builds llama.cpp: ./dev test --real-backend"]
 async fn a_schema_it_can_make_no_grammar_of_is_simplified() {
     for protocol in PROTOCOLS {
-        let Some((server, stand)) = with_model(protocol, true).await else { return };
+        let Some((server, stand)) = with(protocol, true, WINDOW, "").await else { return };
         let schema =
             json!({"type": "object", "properties": {"a": {"type": "string", "minLength": 100_000}}, "required": ["a"]});
         let body = json!({"max_tokens": 8, "messages": [{"role": "user", "content": "a"}], "tool_choice": "required",
@@ -199,7 +199,7 @@ async fn its_template_wants_the_system_message_first_and_gets_it_so() {
 #[ignore = "builds llama.cpp: ./dev test --real-backend"]
 async fn a_picture_it_refuses_costs_the_picture_and_not_the_turn() {
     for protocol in PROTOCOLS {
-        let Some((server, stand)) = behind(protocol).await else { return };
+        let Some((server, stand)) = with(protocol, false, WINDOW, SEES).await else { return };
         for _ in 0..2 {
             let mut body = ask("what is it?");
             body["model"] = "sees".into();
@@ -222,6 +222,7 @@ async fn a_prompt_over_its_window_is_told_so_that_the_client_compacts() {
         let ours = refusal(&stand.post("/v1/messages", &streamed(ask(&long))).await);
         assert!(ours.starts_with("prompt is too long: ") && ours.ends_with(" tokens > 16384 maximum"), "{ours}");
         // Where nobody knew, it says so itself, with the number it counted.
+        let Some((_server, stand)) = with(protocol, false, WINDOW, ENDLESS).await else { return };
         let mut body = streamed(ask(&"words and words ".repeat(2_000)));
         body["model"] = "endless".into();
         let its = refusal(&stand.post("/v1/messages", &body).await);
@@ -233,7 +234,7 @@ async fn a_prompt_over_its_window_is_told_so_that_the_client_compacts() {
 #[tokio::test]
 #[ignore = "builds llama.cpp: ./dev test --real-backend"]
 async fn an_answer_that_fills_the_window_ends_as_such() {
-    let Some((_server, stand)) = with_window("auto", false, 2_048).await else { return };
+    let Some((_server, stand)) = with("auto", false, 2_048, "").await else { return };
     let mut body = streamed(ask(&"words and words ".repeat(120)));
     body["max_tokens"] = 2_000.into();
     let told = grammar::anthropic(&stand.post("/v1/messages", &body).await.text).unwrap();
