@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what a test cannot do without fails it")]
 
 mod again;
+mod asides;
 mod backends;
 mod browser;
 mod clients;

@@ -1,7 +1,8 @@
 //! One request in one line.
 
 use anstyle::Style;
-use branchline_proxy::record::{CostSource, Outcome, Place, Record};
+use branchline_proxy::money::Usd;
+use branchline_proxy::record::{AsideRecord, CostSource, Outcome, Place, Record, UsageRecord};
 use jiff::tz::TimeZone;
 
 use crate::out::{BAD, CLOUD, DIM, GOOD, WARN};
@@ -11,29 +12,46 @@ use crate::table;
 pub(crate) fn of(record: &Record) -> String {
     let time = record.at.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string();
     let score = record.decision.score.map_or_else(|| "–".to_owned(), |score| score.to_string());
-    let (style, place) = place(record);
+    let (style, place) = place(record.outcome, record.place);
     let why = why(record);
     let quiet = if record.error.is_some() || record.fallback.is_some() { WARN } else { DIM };
-    let (took, tokens, cost) = (took(record), tokens(record), cost(record));
+    let diet = record.diet.map(|diet| table::tokens(diet.tokens_before.saturating_sub(diet.tokens_after)));
+    let diet = diet.map_or_else(String::new, |saved| format!(" (diet saved {saved})"));
+    let (took, tokens) = (took(record), tokens(&record.usage, &diet));
+    let cost = cost(record.place, record.cost.source, record.cost.usd);
     format!(
         "{DIM}{time}{DIM:#} {score:>3} {style}{place:<6}{style:#} {}{tokens}{cost} {took}  {quiet}{why}{quiet:#}",
         who(record)
     )
 }
 
+/// The calls of our own that were made for it, a line each.
+pub(crate) fn asides(record: &Record) -> impl Iterator<Item = String> + '_ {
+    record.asides.iter().map(|aside| {
+        let AsideRecord { backend, model, duration_ms, .. } = aside;
+        let purpose = aside.purpose.as_str();
+        let (style, place) = place(aside.outcome, aside.place);
+        let (tokens, cost) = (tokens(&aside.usage, ""), cost(aside.place, aside.source, aside.usd));
+        let why = aside.error.as_deref().unwrap_or_default();
+        format!(
+            "{DIM}     + {purpose:<10}{DIM:#} {style}{place:<6}{style:#} {backend}:{model}{tokens}{cost} {duration_ms} ms  {WARN}{why}{WARN:#}"
+        )
+    })
+}
+
 /// A price nobody knows is not left out: it may be the dearest of all.
-fn cost(record: &Record) -> String {
-    match (record.cost.source, record.cost.usd) {
+fn cost(place: Place, source: CostSource, usd: Option<Usd>) -> String {
+    match (source, usd) {
         (CostSource::Local | CostSource::Nothing, _) => String::new(),
         (CostSource::Subscription, _) => " subscription,".into(),
         (_, Some(usd)) => format!(" {usd},"),
-        (_, None) if record.place == Place::Cloud => " price unknown,".into(),
+        (_, None) if place == Place::Cloud => " price unknown,".into(),
         _ => String::new(),
     }
 }
 
-fn place(record: &Record) -> (Style, &'static str) {
-    match (record.outcome, record.place) {
+fn place(outcome: Outcome, place: Place) -> (Style, &'static str) {
+    match (outcome, place) {
         (Outcome::Error, _) => (BAD, "failed"),
         (Outcome::Cancelled, _) => (WARN, "left"),
         (_, Place::Local) => (GOOD, "local"),
@@ -50,14 +68,11 @@ fn who(record: &Record) -> String {
     }
 }
 
-fn tokens(record: &Record) -> String {
-    let usage = &record.usage;
+fn tokens(usage: &UsageRecord, diet: &str) -> String {
     let read = usage.input + usage.cache_read + usage.cache_write;
     if read + usage.output == 0 {
         return String::new();
     }
-    let diet = record.diet.map(|diet| table::tokens(diet.tokens_before.saturating_sub(diet.tokens_after)));
-    let diet = diet.map_or_else(String::new, |saved| format!(" (diet saved {saved})"));
     format!("  {} in{diet}, {} out,", table::tokens(read), table::tokens(usage.output))
 }
 
@@ -96,7 +111,7 @@ fn why(record: &Record) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use branchline_proxy::record::{DecisionRecord, ErrorRecord};
+    use branchline_proxy::record::{AsidePurpose, DecisionRecord, ErrorRecord};
 
     fn plain(record: &Record) -> String {
         anstream::adapter::strip_str(&of(record)).to_string()
@@ -118,6 +133,26 @@ mod tests {
         };
         let line = plain(&record);
         assert!(line.contains(" 12 local  lmstudio:qwen 900 ms (first token 80)  score 12 below 50"), "{line}");
+    }
+
+    #[test]
+    fn calls_of_our_own_have_a_line_each_with_their_price() {
+        let aside = AsideRecord {
+            purpose: AsidePurpose::Dispatcher,
+            backend: "anthropic".into(),
+            model: "small".into(),
+            place: Place::Cloud,
+            outcome: Outcome::Ok,
+            usage: UsageRecord { input: 900, output: 2, ..UsageRecord::default() },
+            usd: Some(Usd::from_dollars(0.25)),
+            source: CostSource::Table,
+            duration_ms: 310,
+            ..AsideRecord::default()
+        };
+        let record = Record { asides: vec![aside], ..Record::default() };
+        let lines: Vec<_> = asides(&record).map(|line| anstream::adapter::strip_str(&line).to_string()).collect();
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].contains("+ dispatcher cloud  anthropic:small  900 in, 2 out, $0.250, 310 ms"), "{lines:?}");
     }
 
     #[test]

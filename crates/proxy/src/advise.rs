@@ -11,10 +11,11 @@ use branchline_wire::edit::Edit;
 use branchline_wire::hub::{Block, BlockKind, Content, Message, Request, Role, plain_text};
 use branchline_wire::text::Text;
 
-use crate::aside;
+use crate::aside::Asking;
 use crate::call::Call;
 use crate::engine::Engine;
 use crate::inbound::Inbound;
+use crate::record::AsidePurpose;
 
 const TASK: &str = "You advise an agent that can read and change files and run commands; you cannot. Think its task \
 through and give your conclusion: what is the case, what is to be done in which order, what to look out for. Be brief \
@@ -35,7 +36,8 @@ pub(crate) async fn consult(
     }
     let backend = call.world.backends.get(&adviser.model.backend)?;
     let request = question(&inbound.request, at, &adviser.model.model);
-    let said = aside::ask(call, backend, inbound.who(), &request).await;
+    let asking = Asking { engine, call, purpose: AsidePurpose::Adviser, who: inbound.who() };
+    let said = asking.ask(backend, &request).await;
     match said.and_then(|said| if said.is_empty() { Err("it concluded nothing".to_owned()) } else { Ok(said) }) {
         Ok(conclusion) => {
             let conclusion: Arc<str> = conclusion.into();

@@ -6,8 +6,10 @@ use branchline_settings::schema::BudgetSettings;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Engine;
+use crate::events::LiveEvent;
 use crate::money::Usd;
-use crate::record::{Place, Record};
+use crate::record::{AsideRecord, Place, Record, UsageRecord};
 use crate::store::{Stats, Store};
 
 /// How far the day's budget is used.
@@ -84,12 +86,43 @@ impl Day {
         money.max(tokens)
     }
 
-    fn add(&mut self, record: &Record) {
-        let usage = record.usage;
+    fn add(&mut self, spent: &Spent) {
+        let usage = spent.usage;
         self.tokens += usage.input + usage.output + usage.cache_read + usage.cache_write;
-        match record.cost.usd {
+        match spent.usd {
             Some(usd) => self.usd += usd,
             None => self.unpriced += 1,
+        }
+    }
+}
+
+/// What one call to a model took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    place: Place,
+    at: Timestamp,
+    usage: UsageRecord,
+    usd: Option<Usd>,
+}
+
+impl Spent {
+    /// By the answer to a client's request.
+    pub(crate) fn of(record: &Record) -> Self {
+        Self { place: record.place, at: record.at, usage: record.usage, usd: record.cost.usd }
+    }
+
+    /// By a call of our own.
+    pub(crate) fn aside(aside: &AsideRecord) -> Self {
+        Self { place: aside.place, at: Timestamp::now(), usage: aside.usage, usd: aside.usd }
+    }
+}
+
+impl Engine {
+    /// Counts into the day what was spent, and tells when a line of the budget is crossed.
+    pub(crate) fn spend(&self, spent: &Spent) {
+        if let Some(budget) = self.budget.add(spent, &self.world().settings.budget) {
+            tracing::warn!(percent = budget.percent, "the day's budget for the cloud");
+            self.events.tell(LiveEvent::Budget { budget });
         }
     }
 }
@@ -112,16 +145,16 @@ impl Budget {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = day;
     }
 
-    /// Counts a finished request; gives what is to be told, once a day each.
-    pub(crate) fn add(&self, record: &Record, budget: &BudgetSettings) -> Option<BudgetView> {
-        if record.place != Place::Cloud {
+    /// Counts a finished call; gives what is to be told, once a day each.
+    pub(crate) fn add(&self, spent: &Spent, budget: &BudgetSettings) -> Option<BudgetView> {
+        if spent.place != Place::Cloud {
             return None;
         }
         let mut day = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if record.at >= day.ends || Timestamp::now() >= day.ends {
+        if spent.at >= day.ends || Timestamp::now() >= day.ends {
             *day = Day::beginning_at(&Zoned::now());
         }
-        day.add(record);
+        day.add(spent);
         let state = day.state(budget);
         let is_news = state >= BudgetState::Warning && state > day.told;
         day.told = day.told.max(state);
@@ -172,16 +205,16 @@ fn view(day: &Day, budget: &BudgetSettings) -> BudgetView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{CostRecord, UsageRecord};
+    use crate::record::CostRecord;
 
-    fn record(place: Place, dollars: Option<f64>, tokens: u64) -> Record {
-        Record {
+    fn spent(place: Place, dollars: Option<f64>, tokens: u64) -> Spent {
+        Spent::of(&Record {
             at: Timestamp::now(),
             place,
             usage: UsageRecord { input: tokens, ..UsageRecord::default() },
             cost: CostRecord { usd: dollars.map(Usd::from_dollars), ..CostRecord::default() },
             ..Record::default()
-        }
+        })
     }
 
     fn dollars(limit: f64) -> BudgetSettings {
@@ -191,12 +224,12 @@ mod tests {
     #[test]
     fn each_line_is_told_once_and_the_limit_stops_the_cloud() {
         let (budget, rule) = (Budget::default(), dollars(1.0));
-        assert_eq!(budget.add(&record(Place::Cloud, Some(0.7), 10), &rule), None);
-        let warned = budget.add(&record(Place::Cloud, Some(0.1), 10), &rule).unwrap();
+        assert_eq!(budget.add(&spent(Place::Cloud, Some(0.7), 10), &rule), None);
+        let warned = budget.add(&spent(Place::Cloud, Some(0.1), 10), &rule).unwrap();
         assert_eq!((warned.state, warned.percent), (BudgetState::Warning, Some(80)));
-        assert_eq!(budget.add(&record(Place::Cloud, Some(0.1), 10), &rule), None);
+        assert_eq!(budget.add(&spent(Place::Cloud, Some(0.1), 10), &rule), None);
         assert_eq!(budget.spent(&rule), None);
-        let spent = budget.add(&record(Place::Cloud, Some(0.2), 10), &rule).unwrap();
+        let spent = budget.add(&spent(Place::Cloud, Some(0.2), 10), &rule).unwrap();
         assert_eq!((spent.state, spent.spent_tokens), (BudgetState::Spent, 40));
         assert_eq!(budget.spent(&rule).as_deref(), Some("$1.10 of $1.00"));
         assert_eq!(budget.spent(&BudgetSettings::default()), None, "without a limit nothing is stopped");
@@ -206,12 +239,12 @@ mod tests {
     fn local_work_and_unknown_prices_cost_no_money_but_tokens_count() {
         let rule = BudgetSettings { daily_tokens: Some(100), ..dollars(1.0) };
         let budget = Budget::default();
-        budget.add(&record(Place::Local, Some(5.0), 500), &rule);
-        budget.add(&record(Place::Cloud, None, 90), &rule);
+        budget.add(&spent(Place::Local, Some(5.0), 500), &rule);
+        budget.add(&spent(Place::Cloud, None, 90), &rule);
         let view = budget.view(&rule);
         assert_eq!((view.spent_usd, view.spent_tokens, view.unpriced), (Usd::default(), 90, 1));
         assert_eq!(view.state, BudgetState::Warning);
-        budget.add(&record(Place::Cloud, None, 10), &rule);
+        budget.add(&spent(Place::Cloud, None, 10), &rule);
         assert_eq!(budget.spent(&rule).as_deref(), Some("100 of 100 tokens"));
     }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 
+use crate::aside::Asides;
 use crate::world::World;
 
 /// One request with everything it needs to the end: settings that change meanwhile do not touch it.
@@ -32,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) replay_of: Option<String>,
     /// A question of the doctor's, not of a client.
     pub(crate) doctor: bool,
+    /// Calls of our own that were made for it.
+    pub(crate) asides: Asides,
 }
 
 impl Call {

@@ -11,7 +11,7 @@ use branchline_settings::{Auth, ResolvedBackend};
 use moka::sync::Cache;
 
 use crate::money::Usd;
-use crate::record::{CostRecord, CostSource, Outcome, Place, Record};
+use crate::record::{CostRecord, CostSource, Outcome, Place, Record, UsageRecord};
 use crate::world::World;
 
 /// Conversations whose last prompt is remembered.
@@ -57,7 +57,9 @@ pub(crate) fn of(record: &Record, reported: Option<u64>, login: Login, world: &W
         return CostRecord { usd: Some(Usd::default()), source: CostSource::Nothing, ..CostRecord::default() };
     };
     let model = ModelRef::new(backend, model);
-    let (usd, source) = paid(record, &model, reported, login, world);
+    let bill =
+        Bill { model: &model, place: record.place, outcome: record.outcome, usage: record.usage, reported, login };
+    let (usd, source) = bill.paid(world);
     let (all_cloud, all_cloud_model) = match record.doctor {
         // Nobody would have asked the cloud what the doctor asks.
         true => (None, None),
@@ -67,31 +69,40 @@ pub(crate) fn of(record: &Record, reported: Option<u64>, login: Login, world: &W
     CostRecord { usd, source, all_cloud_usd: all_cloud, all_cloud_model, saved_usd: saved }
 }
 
-fn paid(
-    record: &Record,
-    model: &ModelRef,
-    reported: Option<u64>,
-    login: Login,
-    world: &World,
-) -> (Option<Usd>, CostSource) {
-    let usage = record.usage;
-    let nothing = usage.input + usage.output + usage.cache_read + usage.cache_write == 0;
-    if record.place == Place::Local {
-        return (Some(Usd::default()), CostSource::Local);
-    }
-    if let Some(nano) = reported {
-        return (Some(nano_usd(nano)), CostSource::Reported);
-    }
-    if nothing && (record.outcome == Outcome::Error || record.place == Place::Nowhere) {
-        // A provider bills nothing for a request it refused.
-        return (Some(Usd::default()), CostSource::Nothing);
-    }
-    if login == Login::Subscription {
-        return (Some(Usd::default()), CostSource::Subscription);
-    }
-    match price(model, world).filter(|_| !nothing) {
-        Some((price, source)) => (Some(nano_usd(price.nano_usd(&tokens(record)))), source),
-        None => (None, CostSource::Unknown),
+/// One call to a model, as it is paid for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bill<'b> {
+    pub(crate) model: &'b ModelRef,
+    pub(crate) place: Place,
+    pub(crate) outcome: Outcome,
+    pub(crate) usage: UsageRecord,
+    /// What the provider says it cost, in billionths of a dollar.
+    pub(crate) reported: Option<u64>,
+    pub(crate) login: Login,
+}
+
+impl Bill<'_> {
+    /// What it comes to, and who says so.
+    pub(crate) fn paid(&self, world: &World) -> (Option<Usd>, CostSource) {
+        let usage = self.usage;
+        let nothing = usage.input + usage.output + usage.cache_read + usage.cache_write == 0;
+        if self.place == Place::Local {
+            return (Some(Usd::default()), CostSource::Local);
+        }
+        if let Some(nano) = self.reported {
+            return (Some(nano_usd(nano)), CostSource::Reported);
+        }
+        if nothing && (self.outcome == Outcome::Error || self.place == Place::Nowhere) {
+            // A provider bills nothing for a request it refused.
+            return (Some(Usd::default()), CostSource::Nothing);
+        }
+        if self.login == Login::Subscription {
+            return (Some(Usd::default()), CostSource::Subscription);
+        }
+        match price(self.model, world).filter(|_| !nothing) {
+            Some((price, source)) => (Some(nano_usd(price.nano_usd(&tokens(&usage)))), source),
+            None => (None, CostSource::Unknown),
+        }
     }
 }
 
@@ -117,7 +128,7 @@ pub(crate) fn elsewhere(record: &Record, model: &ModelRef, local: bool, world: &
     if record.cost.all_cloud_model.as_deref() == Some(model.to_string().as_str()) {
         return record.cost.all_cloud_usd;
     }
-    price(model, world).map(|(price, _)| nano_usd(price.nano_usd(&tokens(record))))
+    price(model, world).map(|(price, _)| nano_usd(price.nano_usd(&tokens(&record.usage))))
 }
 
 /// What the cloud's first model would have taken for the same tokens.
@@ -129,7 +140,7 @@ fn all_cloud(
     world: &World,
     prompts: &Prompts,
 ) -> (Option<Usd>, Option<String>) {
-    let mut tokens = tokens(record);
+    let mut tokens = tokens(&record.usage);
     let shared = prompts.shared_with_last(record, tokens.input + tokens.cache_read + tokens.cache_write);
     let Some(cloud) = world.policy.role(Role::Cloud).first() else { return (None, None) };
     let name = Some(cloud.to_string());
@@ -144,8 +155,7 @@ fn all_cloud(
     (price(cloud, world).map(|(price, _)| nano_usd(price.nano_usd(&tokens))), name)
 }
 
-fn tokens(record: &Record) -> Tokens {
-    let usage = record.usage;
+fn tokens(usage: &UsageRecord) -> Tokens {
     Tokens {
         input: usage.input,
         output: usage.output,

@@ -6,10 +6,11 @@ use branchline_routing::{Dispatched, Role};
 use branchline_wire::hub::{Content, Message, Request};
 use branchline_wire::text::Text;
 
-use crate::aside;
+use crate::aside::Asking;
 use crate::call::Call;
 use crate::engine::Engine;
 use crate::inbound::Inbound;
+use crate::record::AsidePurpose;
 
 /// Words of the human the dispatcher sees, at each end of a longer text.
 const SHOWN: usize = 2_000;
@@ -49,7 +50,8 @@ async fn ask_someone(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Res
         }
         let shown = shown(&inbound.turn.human);
         let request = question(&model.model, &shown);
-        match aside::ask(call, backend, inbound.who(), &request).await.and_then(|said| role_of(&said)) {
+        let asking = Asking { engine, call, purpose: AsidePurpose::Dispatcher, who: inbound.who() };
+        match asking.ask(backend, &request).await.and_then(|said| role_of(&said)) {
             Ok(role) => return Ok(role),
             Err(error) => why = format!("{model}: {error}"),
         }

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 
+use crate::aside::Asking;
 use crate::backend::Backend;
 use crate::call::Call;
 use crate::engine::Engine;
@@ -25,7 +26,7 @@ use crate::events::LiveEvent;
 use crate::inbound::Inbound;
 use crate::lane::Who;
 use crate::plan::Descriptions;
-use crate::record::ImageCounts;
+use crate::record::{AsidePurpose, ImageCounts};
 use crate::store::{ImageKey, ImageRow};
 use crate::thumbnail;
 
@@ -234,7 +235,8 @@ async fn ask_someone(
     let mut reason = "no vision model is set up".to_owned();
     for model in eyes {
         let Some(backend) = call.world.backends.get(&model.backend) else { continue };
-        match ask(call, backend, &model.model, picture).await {
+        let asking = Asking { engine, call, purpose: AsidePurpose::Vision, who: Who::looking_at_a_picture() };
+        match ask(asking, backend, &model.model, picture).await {
             Ok(text) => {
                 let text: Arc<str> = text.into();
                 keep(engine, picture, &text, &model.to_string()).await;
@@ -246,8 +248,8 @@ async fn ask_someone(
     Err(reason)
 }
 
-async fn ask(call: &Call, backend: &Backend, model: &str, picture: &Picture) -> Result<String, String> {
-    let vision = &call.world.settings.vision;
+async fn ask(asking: Asking<'_>, backend: &Backend, model: &str, picture: &Picture) -> Result<String, String> {
+    let vision = &asking.call.world.settings.vision;
     let source = ImageSource::Base64 { media_type: Text::plain(&picture.media_type), data: Text::plain(&picture.data) };
     let question = Text::plain(vision.prompt.as_deref().unwrap_or(QUESTION));
     let content = Content::Blocks(vec![BlockKind::Image { source }.into(), Block::from_text(question)]);
@@ -257,7 +259,7 @@ async fn ask(call: &Call, backend: &Backend, model: &str, picture: &Picture) -> 
         messages: vec![Message { role: Role::User, content, ..Message::default() }].into(),
         ..Request::default()
     };
-    let text = crate::aside::ask(call, backend, Who::looking_at_a_picture(), &request).await?;
+    let text = asking.ask(backend, &request).await?;
     if text.is_empty() { Err(format!("{model} gave no description")) } else { Ok(text) }
 }
 

@@ -8,16 +8,16 @@ use branchline_routing::{Candidate, Decision, Facts, ModelRef};
 use branchline_settings::schema::Bodies as BodySetting;
 use branchline_wire::hub::{Dropped, Usage};
 
+use crate::aside::Asides;
 use crate::bodies;
+use crate::budget::Spent;
 use crate::call::Call;
 use crate::cost::{self, Login};
 use crate::engine::Engine;
 use crate::events::LiveEvent;
 use crate::fault::Fault;
 use crate::projects::Project;
-use crate::record::{
-    AttemptRecord, Bodies, DecisionRecord, DroppedRecord, ErrorRecord, Outcome, Place, Record, UsageRecord,
-};
+use crate::record::{AttemptRecord, Bodies, DecisionRecord, DroppedRecord, ErrorRecord, Outcome, Place, Record};
 use crate::send::Miss;
 use crate::world::World;
 
@@ -31,6 +31,7 @@ pub(crate) struct Journal {
     /// What the provider says it cost, in billionths of a dollar.
     reported: Option<u64>,
     login: Login,
+    asides: Asides,
     pub(crate) record: Record,
 }
 
@@ -74,7 +75,8 @@ impl Journal {
         // The doctor's long texts are nobody's concern.
         let bodies = if call.doctor { BodySetting::Off } else { world.settings.log.bodies };
         let login = Login::default();
-        Self { engine, started: call.started, bodies, world, reported: None, login, record }
+        let asides = call.asides.clone();
+        Self { engine, started: call.started, bodies, world, reported: None, login, asides, record }
     }
 
     /// The request's body, as far as the settings want it.
@@ -96,6 +98,7 @@ impl Journal {
         self.record.decision.facts = Some(Box::new(facts));
         self.record.decision.conditions = self.engine.conditions_id(&self.world, project);
         if self.engine.events.heard() {
+            self.record.asides = self.asides.so_far();
             self.engine.events.tell(LiveEvent::RequestStarted { record: Box::new(self.record.clone()) });
         }
     }
@@ -134,14 +137,7 @@ impl Journal {
     }
 
     pub(crate) fn usage(&mut self, usage: &Usage) {
-        self.record.usage = UsageRecord {
-            input: usage.input.unwrap_or(0),
-            output: usage.output.unwrap_or(0),
-            cache_read: usage.cache_read.unwrap_or(0),
-            cache_write: usage.cache_write.unwrap_or(0),
-            cache_write_hour: usage.cache_write_hour.unwrap_or(0),
-            reasoning: usage.reasoning.unwrap_or(0),
-        };
+        self.record.usage = usage.into();
         self.reported = usage.cost_nano_usd;
     }
 
@@ -178,16 +174,14 @@ impl Journal {
     fn settle(&mut self) {
         let engine = &self.engine;
         self.record.cost = cost::of(&self.record, self.reported, self.login, &self.world, &engine.prompts);
-        if let Some(budget) = engine.budget.add(&self.record, &engine.world().settings.budget) {
-            tracing::warn!(percent = budget.percent, "the day's budget for the cloud");
-            engine.events.tell(LiveEvent::Budget { budget });
-        }
+        engine.spend(&Spent::of(&self.record));
     }
 }
 
 impl Drop for Journal {
     fn drop(&mut self) {
         self.record.duration_ms = millis(self.started);
+        self.record.asides = self.asides.so_far();
         self.settle();
         let record = std::mem::take(&mut self.record);
         // Every request has its record; the file is for what goes on around them.
@@ -217,6 +211,6 @@ fn millis(since: Instant) -> u64 {
     whole_millis(since.elapsed())
 }
 
-fn whole_millis(span: Duration) -> u64 {
+pub(crate) fn whole_millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -45,6 +45,12 @@ impl Running {
         totals.duration_ms += record.duration_ms;
         totals.queued_ms += record.queued_ms;
         totals.cost += record.cost.usd.unwrap_or_default();
+        for aside in &record.asides {
+            totals.input_tokens += aside.usage.input + aside.usage.cache_read + aside.usage.cache_write;
+            totals.output_tokens += aside.usage.output;
+            totals.cost += aside.usd.unwrap_or_default();
+            totals.saved = totals.saved - aside.usd.unwrap_or_default();
+        }
         totals.saved += record.cost.saved_usd.unwrap_or_default();
         totals.unpriced += u64::from(record.cost.usd.is_none());
     }

@@ -7,6 +7,7 @@
 //! request and response headers are not part of a record.
 
 use branchline_routing::{Decision, Facts};
+use branchline_wire::hub::Usage;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -80,6 +81,11 @@ pub struct Record {
     /// Tokens the model that answered was expected to count: our estimate, corrected by what it counted before.
     pub expected_input_tokens: u64,
     pub images: ImageCounts,
+    /// Calls of our own to models, made for this request on the way to its answer, in the order in which they ended.
+    /// They are no requests of the client; what they cost is not in `cost`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<AsideRecord>>")]
+    pub asides: Vec<AsideRecord>,
     pub error: Option<ErrorRecord>,
     /// Size of the client's request body.
     pub bytes_in: u64,
@@ -260,6 +266,71 @@ pub struct UsageRecord {
     pub cache_write_hour: u64,
     /// The part of `output` spent on thinking.
     pub reasoning: u64,
+}
+
+impl From<&Usage> for UsageRecord {
+    fn from(usage: &Usage) -> Self {
+        Self {
+            input: usage.input.unwrap_or(0),
+            output: usage.output.unwrap_or(0),
+            cache_read: usage.cache_read.unwrap_or(0),
+            cache_write: usage.cache_write.unwrap_or(0),
+            cache_write_hour: usage.cache_write_hour.unwrap_or(0),
+            reasoning: usage.reasoning.unwrap_or(0),
+        }
+    }
+}
+
+/// One call of our own to a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(default)]
+pub struct AsideRecord {
+    pub purpose: AsidePurpose,
+    pub backend: String,
+    /// The model, without its backend.
+    pub model: String,
+    pub place: Place,
+    /// `cancelled` when nobody waited for the answer any more: the client left, or its time was up.
+    pub outcome: Outcome,
+    /// Why there was no answer, in words.
+    pub error: Option<String>,
+    pub usage: UsageRecord,
+    /// US dollars; none when nobody knows the price.
+    pub usd: Option<Usd>,
+    pub source: CostSource,
+    /// Without the waiting before it.
+    pub duration_ms: u64,
+    /// Wait for a turn at this backend.
+    pub queued_ms: u64,
+}
+
+/// What a call of our own was for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case")]
+pub enum AsidePurpose {
+    /// Naming the role of a turn.
+    Dispatcher,
+    /// The conclusion of a model that thinks but calls no tools.
+    Adviser,
+    /// Describing a picture.
+    Vision,
+    /// Written by another version of this program.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl AsidePurpose {
+    /// The word it is stored and shown by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dispatcher => "dispatcher",
+            Self::Adviser => "adviser",
+            Self::Vision => "vision",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What the request cost.

@@ -19,6 +19,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 
+use crate::aside::Asides;
 use crate::call::{Call, new_id};
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -191,6 +192,7 @@ pub(crate) fn call(
         private: None,
         replay_of: None,
         doctor: false,
+        asides: Asides::default(),
     }
 }
 

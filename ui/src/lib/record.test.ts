@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RequestRecord } from '$lib/api/generated/api';
-import { goesTo, jsonLines, matches, pretty, speed, stretches, why } from './record';
+import { asidesOf, goesTo, jsonLines, matches, pretty, speed, stretches, why } from './record';
 
 const blank = {
   id: 'req_1',
@@ -26,6 +26,15 @@ test('a running request goes where its first candidate is', () => {
   expect(goesTo(running)).toEqual({ backend: 'lmstudio', model: 'qwen/q:8b' });
   expect(goesTo(record({ backend: 'anthropic', model: 'opus' }))).toEqual({ backend: 'anthropic', model: 'opus' });
   expect(goesTo(record()).model).toBe('auto');
+});
+
+test('what was asked of other models is named, summed up, and found by the search', () => {
+  const aside = { purpose: 'vision', backend: 'anthropic', model: 'opus', usd: 0.25 };
+  const asked = record({ asides: [aside, { ...aside, usd: null }] });
+  expect(asidesOf(asked)).toEqual({ purposes: ['vision', 'vision'], usd: 0.25 });
+  expect(asidesOf(record())).toEqual({ purposes: [], usd: 0 });
+  expect(matches(asked, false, { text: 'opus vision' })).toBe(true);
+  expect(matches(record(), false, { text: 'opus' })).toBe(false);
 });
 
 test('an error says more than a fallback, and a fallback more than a reason', () => {

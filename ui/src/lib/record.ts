@@ -5,7 +5,7 @@ import { rate } from '$lib/format';
 import { said } from '$lib/said';
 
 /** Everything that was read of the prompt, from caches or not. */
-export function tokensRead({ usage }: RequestRecord): number {
+export function tokensRead({ usage }: Pick<RequestRecord, 'usage'>): number {
   return usage.input + usage.cache_read + usage.cache_write;
 }
 
@@ -22,6 +22,12 @@ export function goesTo(record: RequestRecord): { backend: string | null; model: 
 export function why(record: RequestRecord): string {
   if (record.error !== null) return record.error.message;
   return record.fallback ?? said(record.decision.reasons.at(-1) ?? '');
+}
+
+/** What was asked of other models for it: "vision, vision, dispatcher" with the sum of what that cost, as far as it is known. */
+export function asidesOf({ asides }: Pick<RequestRecord, 'asides'>): { purposes: string[]; usd: number } {
+  const all = asides ?? [];
+  return { purposes: all.map((aside) => aside.purpose), usd: all.reduce((sum, aside) => sum + (aside.usd ?? 0), 0) };
 }
 
 /** Tokens a second while the answer was written. */
@@ -48,7 +54,8 @@ export function matches(record: RequestRecord, running: boolean, filter: RecordF
 function searchText(record: RequestRecord): string {
   const { id, path, requested_model, client, session, agent, backend, model, fallback, error, decision } = record;
   const named = [id, path, requested_model, client, session, agent, backend, model, fallback, error?.code, error?.message];
-  return [...named, ...decision.reasons].join('\n').toLowerCase();
+  const aside = (record.asides ?? []).flatMap((one) => [one.purpose, one.backend, one.model]);
+  return [...named, ...decision.reasons, ...aside].join('\n').toLowerCase();
 }
 
 export interface Stretch {

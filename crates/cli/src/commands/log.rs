@@ -43,6 +43,7 @@ pub(crate) async fn run(context: &Context, args: LogArgs) -> Result<ExitCode> {
 fn show(context: &Context, record: &Record) {
     if !context.json {
         line!("{}", record_line::of(record));
+        record_line::asides(record).for_each(|aside| line!("{aside}"));
     } else if let Ok(text) = serde_json::to_string(record) {
         // One object per line: what scripts read line by line.
         line!("{text}");
@@ -103,6 +104,7 @@ fn show_one(context: &Context, record: &Record) {
         let model = format!("{}:{}", attempt.backend, attempt.model);
         line!("tried {model} {status} {} ms{waited} {WARN}{error}{WARN:#}", attempt.duration_ms);
     }
+    record_line::asides(record).for_each(|aside| line!("{aside}"));
     line!("{}", money(&record.cost));
     if let Some(diet) = &record.diet {
         let (before, after) = (table::tokens(diet.tokens_before), table::tokens(diet.tokens_after));

@@ -175,6 +175,9 @@ pub struct PlaceStats {
     pub reasoning: u64,
     /// As far as prices are known.
     pub cost_usd: Usd,
-    /// Requests whose price nobody knows.
+    /// Requests, and calls of our own, whose price nobody knows.
     pub unpriced: u64,
+    /// Calls of our own: dispatcher, adviser, descriptions of pictures. Their tokens and their cost are in the sums, they
+    /// are not in `requests`.
+    pub asides: u64,
 }

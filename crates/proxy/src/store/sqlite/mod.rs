@@ -31,8 +31,11 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-const STEPS: &[M<'static>] =
-    &[M::up(include_str!("0001_records_images_facts.sql")), M::up(include_str!("0002_cost.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("0001_records_images_facts.sql")),
+    M::up(include_str!("0002_cost.sql")),
+    M::up(include_str!("0003_asides.sql")),
+];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 // `auto_vacuum` takes effect only before the first table exists, hence its place.

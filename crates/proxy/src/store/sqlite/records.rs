@@ -9,7 +9,7 @@ use tracing::warn;
 use super::{count, limit, to, uncount};
 use crate::{
     money::Usd,
-    record::{Bodies, Outcome, Place, Record},
+    record::{AsideRecord, Bodies, Outcome, Place, Record},
     store::{
         Error, Result,
         backing::{PlaceStats, RecentScore, RecordFilter, Stats, Step},
@@ -21,6 +21,9 @@ const GIVE_BACK: &str = "PRAGMA incremental_vacuum(1000)";
 
 pub(super) fn insert(conn: &Connection, record: &Record) -> Result<()> {
     insert_row(conn, record, &encode(record)?).map_err(to("write a record"))?;
+    for aside in &record.asides {
+        insert_aside(conn, record, aside).map_err(to("write a call made for a request"))?;
+    }
     match &record.bodies {
         Some(bodies) => insert_bodies(conn, &record.id, bodies).map_err(to("write bodies")),
         None => Ok(()),
@@ -67,6 +70,26 @@ fn try_insert_row(conn: &Connection, record: &Record, data: &str) -> rusqlite::R
     ])
 }
 
+fn insert_aside(conn: &Connection, record: &Record, aside: &AsideRecord) -> rusqlite::Result<()> {
+    let usage = &aside.usage;
+    conn.prepare_cached(
+        "INSERT INTO asides (record_id, at, place, input, output, cache_read, cache_write, reasoning, cost)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        record.id,
+        record.at.as_millisecond(),
+        aside.place.as_str(),
+        count(usage.input),
+        count(usage.output),
+        count(usage.cache_read),
+        count(usage.cache_write),
+        count(usage.reasoning),
+        aside.usd.map(Usd::nano),
+    ])
+    .map(drop)
+}
+
 fn insert_bodies(conn: &Connection, id: &str, bodies: &Bodies) -> rusqlite::Result<()> {
     conn.prepare_cached("INSERT INTO bodies (record_id, request, response) VALUES (?1, ?2, ?3)")?
         .execute(params![id, bodies.request, bodies.response])
@@ -99,7 +122,8 @@ fn search_text(record: &Record) -> String {
         error.map(|error| error.message.as_str()),
     ];
     let reasons = record.decision.reasons.iter().map(String::as_str);
-    let text: Vec<&str> = named.into_iter().flatten().chain(reasons).collect();
+    let asides = record.asides.iter().flat_map(|aside| [aside.purpose.as_str(), &aside.backend, &aside.model]);
+    let text: Vec<&str> = named.into_iter().flatten().chain(reasons).chain(asides).collect();
     text.join("\n").to_lowercase()
 }
 
@@ -225,6 +249,15 @@ pub(super) fn stats(conn: &Connection, span: &Range<Timestamp>) -> Result<Stats>
     for group in &groups {
         add(&mut stats, group);
     }
+    let asides = stats_asides(conn, span).map_err(to("sum up calls made for requests"))?;
+    for (place, calls, sums) in &asides {
+        // What they cost would not have been paid had the cloud answered everything.
+        stats.saved_usd = stats.saved_usd - sums.cost_usd;
+        if let Some(side) = side(&mut stats, *place) {
+            side.asides += calls;
+            add_sums(side, sums);
+        }
+    }
     Ok(stats)
 }
 
@@ -247,8 +280,7 @@ fn stats_groups(conn: &Connection, span: &Range<Timestamp>) -> rusqlite::Result<
     )?
     .query_map([span.start.as_millisecond(), span.end.as_millisecond()], |row| {
         let sum = |column| row.get(column).map(uncount);
-        // `total` gives 0.0 where `sum` gives NULL; sums of billionths are exact in it below nine million dollars.
-        let money = |column| row.get(column).map(|nano: f64| Usd::from_dollars(nano / 1e9));
+        let money = |column| row.get(column).map(dollars);
         Ok(Group {
             place: place(row.get_ref(0)?.as_str()?),
             outcome: row.get(1)?,
@@ -262,12 +294,42 @@ fn stats_groups(conn: &Connection, span: &Range<Timestamp>) -> rusqlite::Result<
                 reasoning: sum(8)?,
                 cost_usd: money(9)?,
                 unpriced: sum(10)?,
+                asides: 0,
             },
             all_cloud: money(11)?,
             saved: money(12)?,
         })
     })?
     .collect()
+}
+
+/// The sums of the calls of our own at each place, and how many there were.
+fn stats_asides(conn: &Connection, span: &Range<Timestamp>) -> rusqlite::Result<Vec<(Place, u64, PlaceStats)>> {
+    conn.prepare_cached(
+        "SELECT place, count(*), sum(input), sum(output), sum(cache_read), sum(cache_write), sum(reasoning),
+                total(cost), sum(cost IS NULL)
+         FROM asides WHERE at >= ?1 AND at < ?2 GROUP BY place",
+    )?
+    .query_map([span.start.as_millisecond(), span.end.as_millisecond()], |row| {
+        let sum = |column| row.get(column).map(uncount);
+        let sums = PlaceStats {
+            input: sum(2)?,
+            output: sum(3)?,
+            cache_read: sum(4)?,
+            cache_write: sum(5)?,
+            reasoning: sum(6)?,
+            cost_usd: row.get(7).map(dollars)?,
+            unpriced: sum(8)?,
+            ..PlaceStats::default()
+        };
+        Ok((place(row.get_ref(0)?.as_str()?), sum(1)?, sums))
+    })?
+    .collect()
+}
+
+/// `total` gives 0.0 where `sum` gives NULL; sums of billionths are exact in it below nine million dollars.
+fn dollars(nano: f64) -> Usd {
+    Usd::from_dollars(nano / 1e9)
 }
 
 pub(super) fn timeline(conn: &Connection, span: &Range<Timestamp>, step_ms: i64) -> Result<Vec<Step>> {
@@ -299,17 +361,26 @@ fn add(stats: &mut Stats, group: &Group) {
         "answered_here" => stats.answered_here += requests,
         _ => {}
     }
-    let side = match group.place {
-        Place::Local => &mut stats.local,
-        Place::Cloud => &mut stats.cloud,
-        Place::Nowhere => return,
-    };
-    side.requests += requests;
-    side.input += group.sums.input;
-    side.output += group.sums.output;
-    side.cache_read += group.sums.cache_read;
-    side.cache_write += group.sums.cache_write;
-    side.reasoning += group.sums.reasoning;
-    side.cost_usd += group.sums.cost_usd;
-    side.unpriced += group.sums.unpriced;
+    if let Some(side) = side(stats, group.place) {
+        side.requests += requests;
+        add_sums(side, &group.sums);
+    }
+}
+
+fn side(stats: &mut Stats, place: Place) -> Option<&mut PlaceStats> {
+    match place {
+        Place::Local => Some(&mut stats.local),
+        Place::Cloud => Some(&mut stats.cloud),
+        Place::Nowhere => None,
+    }
+}
+
+fn add_sums(side: &mut PlaceStats, sums: &PlaceStats) {
+    side.input += sums.input;
+    side.output += sums.output;
+    side.cache_read += sums.cache_read;
+    side.cache_write += sums.cache_write;
+    side.reasoning += sums.reasoning;
+    side.cost_usd += sums.cost_usd;
+    side.unpriced += sums.unpriced;
 }

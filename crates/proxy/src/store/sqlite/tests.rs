@@ -3,6 +3,8 @@
 use std::{fs, sync::Arc};
 
 use super::*;
+use crate::money::Usd;
+use crate::record::{AsideRecord, Place, UsageRecord};
 
 fn record(id: &str) -> Arc<Record> {
     Arc::new(Record { id: id.into(), ..Record::default() })
@@ -144,7 +146,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
     db.conn.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
     let error = Sqlite::open(&path).unwrap_err();
-    assert!(matches!(error, Error::NewerSchema { found: 99, known: 2 }), "{error}");
+    assert!(matches!(error, Error::NewerSchema { found: 99, known: 3 }), "{error}");
     assert_eq!(error.code(), "store_newer_schema");
     assert!(error.hint().contains("update"));
     assert!(aside_files(folder.path()).is_empty());
@@ -248,4 +250,44 @@ fn several_processes_may_make_the_same_new_file_at_once() {
         let kept = Sqlite::open(&path).unwrap().records(&RecordFilter::default());
         assert_eq!(kept.unwrap().len(), 8);
     }
+}
+
+#[test]
+fn a_database_of_before_calls_of_our_own_were_kept_opens_with_all_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let mut old = Connection::open(&path).unwrap();
+    Migrations::from_slice(&STEPS[..2]).to_latest(&mut old).unwrap();
+    let data = r#"{"id":"req_old","at":5,"place":"cloud","usage":{"input":7},"cost":{"usd":0.5,"source":"table"}}"#;
+    old.execute(
+        "INSERT INTO records (id, at, kind, role, place, outcome, fell_back, estimated, input, output, cache_read,
+             cache_write, reasoning, search, data, cost)
+         VALUES ('req_old', 5, 'main', 'cloud', 'cloud', 'ok', 0, 0, 7, 0, 0, 0, 0, '', ?1, 500000000)",
+        [data],
+    )
+    .unwrap();
+    drop(old);
+    let mut db = Sqlite::open(&path).unwrap();
+    assert_eq!(db.record("req_old").unwrap().unwrap().asides, []);
+    let aside = AsideRecord {
+        place: Place::Cloud,
+        usd: Some(Usd::from_dollars(0.25)),
+        usage: UsageRecord { input: 3, ..UsageRecord::default() },
+        ..AsideRecord::default()
+    };
+    let new = Record { id: "req_new".into(), at: at(6), asides: vec![aside.clone()], ..Record::default() };
+    let batch = |record: &Record| Batch { records: vec![Arc::new(record.clone())], ..Batch::default() };
+    db.write(&batch(&new)).unwrap();
+    // Written once more, it counts once.
+    db.write(&batch(&new)).unwrap();
+    assert_eq!(db.record("req_new").unwrap().unwrap().asides, [aside]);
+    let cloud = db.stats(at(0)..at(100)).unwrap().cloud;
+    assert_eq!((cloud.requests, cloud.asides, cloud.input), (1, 1, 10));
+    assert_eq!(cloud.cost_usd, Usd::from_dollars(0.75));
+    assert_eq!(db.prune(at(100), 10).unwrap(), 2);
+    assert_eq!(db.stats(at(0)..at(100)).unwrap(), Stats::default(), "they go with their request");
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap()
 }

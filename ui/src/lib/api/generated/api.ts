@@ -84,6 +84,40 @@ duration_ms: number,
 error: string | null, };
 
 /**
+ * What a call of our own was for.
+ */
+export type AsidePurpose = "dispatcher" | "adviser" | "vision" | "unknown";
+
+/**
+ * One call of our own to a model.
+ */
+export type AsideRecord = { purpose: AsidePurpose, backend: string, 
+/**
+ * The model, without its backend.
+ */
+model: string, place: Place, 
+/**
+ * `cancelled` when nobody waited for the answer any more: the client left, or its time was up.
+ */
+outcome: Outcome, 
+/**
+ * Why there was no answer, in words.
+ */
+error: string | null, usage: UsageRecord, 
+/**
+ * US dollars; none when nobody knows the price.
+ */
+usd: number | null, source: CostSource, 
+/**
+ * Without the waiting before it.
+ */
+duration_ms: number, 
+/**
+ * Wait for a turn at this backend.
+ */
+queued_ms: number, };
+
+/**
  * One try at one backend.
  */
 export type AttemptRecord = { backend: string, model: string, 
@@ -1700,9 +1734,14 @@ export type PlaceStats = { requests: number, input: number, output: number, cach
  */
 cost_usd: number, 
 /**
- * Requests whose price nobody knows.
+ * Requests, and calls of our own, whose price nobody knows.
  */
-unpriced: number, };
+unpriced: number, 
+/**
+ * Calls of our own: dispatcher, adviser, descriptions of pictures. Their tokens and their cost are in the sums, they
+ * are not in `requests`.
+ */
+asides: number, };
 
 /**
  * What was played.
@@ -1945,7 +1984,12 @@ diet: DietRecord | null,
 /**
  * Tokens the model that answered was expected to count: our estimate, corrected by what it counted before.
  */
-expected_input_tokens: number, images: ImageCounts, error: ErrorRecord | null, 
+expected_input_tokens: number, images: ImageCounts, 
+/**
+ * Calls of our own to models, made for this request on the way to its answer, in the order in which they ended.
+ * They are no requests of the client; what they cost is not in `cost`.
+ */
+asides?: Array<AsideRecord>, error: ErrorRecord | null, 
 /**
  * Size of the client's request body.
  */
