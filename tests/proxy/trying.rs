@@ -55,6 +55,58 @@ async fn a_changed_setting_is_tried_on_the_log_and_nothing_is_sent_or_saved() {
 }
 
 #[tokio::test]
+async fn changed_rules_are_tried_on_the_log_as_far_as_it_tells() {
+    let watched = "[[rules]]\nname = \"reviews\"\nwhen = { text = \"review\" }\nthen = { role = \"cloud\" }\n";
+    let (_home, cloud, stand) = at_home(watched).await;
+    let key = "sk-ant-api03-a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4";
+    let headers = [("x-team", "infra-eu"), ("x-upstream-key", key), ("x-note", key)];
+    stand.post_with("/v1/messages", &ask(EASY), &headers).await;
+    let mut folder = ask("say hello there");
+    folder["system"] = "Working directory: /srv/acme/src\n".into();
+    folder["tools"] = branchline_tests::session::tools();
+    stand.post("/v1/messages", &folder).await;
+    stand.post("/v1/messages", &ask("say hello, then review it")).await;
+    stand.post("/v1/chat/completions", &chat("say hello to both")).await;
+    logged(&stand, 4).await;
+    let sent = cloud.calls().len();
+    assert_eq!(sent, 1, "the review");
+
+    let rule = |when: Value| json!([{"when": when, "then": {"role": "cloud"}}]);
+    let moved = async |when: Value| {
+        let result = what_if(&stand, "rules", rule(when)).await;
+        // The review goes home again: its own rule is gone.
+        let away = result
+            .changed
+            .iter()
+            .filter(|turn| turn.after.model.as_deref().is_some_and(|m| m.starts_with("anthropic")));
+        (away.count(), result.untold)
+    };
+    assert_eq!(moved(json!({"header": {"name": "X-Team", "value": "infra*"}})).await, (1, 0));
+    assert_eq!(moved(json!({"header": {"name": "x-team", "value": "web"}})).await, (0, 0));
+    assert_eq!(moved(json!({"header": {"name": "x-upstream-key"}})).await, (0, 4), "what may be a key is not kept");
+    assert_eq!(moved(json!({"project": "/srv/acme"})).await, (1, 0));
+    assert_eq!(moved(json!({"tool": "Read"})).await, (1, 0));
+    assert_eq!(moved(json!({"path": "/v1/chat/*"})).await, (1, 0));
+    assert_eq!(moved(json!({"subagent": true})).await, (0, 0));
+    assert_eq!(moved(json!({"tokens_under": 1_000_000, "has_tools": false})).await, (2, 0), "the review went already");
+    assert_eq!(moved(json!({"text": "hello"})).await, (0, 4), "nobody looked for that word");
+    // The same words, sent elsewhere: it is known where they stood.
+    let home = json!([{"when": {"text": "review"}, "then": {"role": "coder"}}]);
+    let result = what_if(&stand, "rules", home).await;
+    assert_eq!((result.changed_turns, result.untold), (1, 0), "{result:#?}");
+    assert_eq!(
+        what_if(&stand, "routing.threshold", json!(50)).await.changed_turns,
+        0,
+        "nothing changed, nothing moves"
+    );
+    assert_eq!(cloud.calls().len(), sent);
+
+    let kept = stand.engine.store.facts("surroundings/").await.unwrap();
+    assert!(kept.len() == 4 && kept.values().any(|text| text.contains("infra-eu")), "{kept:?}");
+    assert!(kept.values().all(|text| !text.contains("a1b2c3")), "{kept:?}");
+}
+
+#[tokio::test]
 async fn a_wanted_share_becomes_a_threshold_from_the_log() {
     let (_home, _cloud, stand) = at_home("routing.cloud_share = 10\n").await;
     // No log yet: the built-in sample answers.

@@ -35,6 +35,7 @@ use crate::probe::{Found, Prober};
 use crate::projects::Projects;
 use crate::record::Record;
 use crate::store::{ImageKey, Store};
+use crate::surroundings::Surroundings;
 use crate::tuning::Tuning;
 use crate::turns::{Homes, Turns};
 use crate::world::World;
@@ -82,6 +83,8 @@ pub struct Engine {
     pub(crate) budget: Budget,
     pub(crate) prompts: Prompts,
     pub(crate) projects: Projects,
+    /// What rules could look at in the requests so far.
+    pub(crate) surroundings: Surroundings,
     pub(crate) images: Images,
     pub(crate) learned: Learned,
     pub(crate) counting: Counting,
@@ -135,6 +138,7 @@ impl Engine {
             budget: Budget::default(),
             prompts: Prompts::default(),
             projects: Projects::default(),
+            surroundings: Surroundings::default(),
             images: Images::default(),
             learned: Learned::default(),
             counting: Counting::default(),

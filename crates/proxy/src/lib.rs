@@ -49,6 +49,7 @@ mod send;
 pub mod server;
 mod situation;
 pub mod store;
+mod surroundings;
 mod tags;
 pub mod thumbnail;
 mod tls;

@@ -59,6 +59,7 @@ async fn carry(engine: &Arc<Engine>, call: &Call, line: &mut Line, journal: &mut
     inbound.situation = situation::read(engine, call, &inbound);
     let (decision, facts) = decide_for_turn(engine, call, &mut inbound).await;
     journal.decided(&decision, facts, inbound.situation.project.as_deref());
+    journal.record.decision.surroundings = engine.surroundings_id(call, &inbound);
     announce(engine, call, line, &decision);
     if decision.answer_here {
         answers::here(line, journal, &inbound).await;
@@ -126,7 +127,7 @@ pub(crate) fn decide_on(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> 
     let question = question(engine, call, inbound, lighter.as_ref().unwrap_or(&calibration));
     let health = health(engine, world);
     let decision = decide(&question, inbound.situation.policy(call), &health, &world.catalog);
-    let facts = Facts::of(&question, &health, &decision);
+    let facts = Facts { heard: inbound.situation.heard.clone(), ..Facts::of(&question, &health, &decision) };
     (decision, facts)
 }
 

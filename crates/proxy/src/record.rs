@@ -135,6 +135,10 @@ pub struct DecisionRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(skip)]
     pub conditions: Option<String>,
+    /// Stands for what rules could look at besides the request's turn: `Store::surroundings` has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(skip)]
+    pub surroundings: Option<String>,
 }
 
 impl DecisionRecord {
@@ -158,6 +162,7 @@ impl DecisionRecord {
             private: decision.private.clone(),
             facts: None,
             conditions: None,
+            surroundings: None,
         }
     }
 }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use branchline_routing::folder::working_folder;
-use branchline_routing::rule::{self, Circumstances, Clock, Day};
+use branchline_routing::rule::{self, Circumstances, Clock, Day, Heard};
 use branchline_routing::{NeverCloud, Policy, Rule};
 use branchline_wire::hub::Request;
 use http::HeaderMap;
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned};
 
 use crate::call::Call;
 use crate::engine::Engine;
@@ -26,6 +26,8 @@ pub(crate) struct Situation {
     pub(crate) project: Option<Arc<Project>>,
     /// What rules looked at; empty when there are none.
     pub(crate) at: Circumstances,
+    /// Which words that rules look for stand in the human's words.
+    pub(crate) heard: Heard,
     /// The rule that fits.
     pub(crate) ruled: Option<branchline_routing::Ruled>,
     /// Why the request must stay on the user's own machines.
@@ -67,6 +69,7 @@ pub(crate) fn read(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Situa
     let mut situation = Situation { project, private, ..Situation::default() };
     if !situation.rules(call).is_empty() {
         situation.at = circumstances(call, inbound, folder);
+        situation.heard = rule::hear(situation.rules(call), &inbound.turn);
         situation.ruled = rule::first(situation.rules(call), &inbound.turn, &situation.at);
     }
     situation
@@ -100,13 +103,13 @@ pub(crate) fn circumstances(call: &Call, inbound: &Inbound<'_>, folder: Option<S
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         project: folder,
         tools: inbound.request.tools.iter().map(|tool| tool.name.decode().into_owned()).collect(),
-        clock: Some(clock(call)),
+        clock: Some(clock(call.at)),
     }
 }
 
 #[expect(clippy::cast_sign_loss, reason = "hours, minutes and the number of a weekday are not negative")]
-fn clock(call: &Call) -> Clock {
-    let here: Zoned = call.at.to_zoned(jiff::tz::TimeZone::system());
+pub(crate) fn clock(at: Timestamp) -> Clock {
+    let here: Zoned = at.to_zoned(jiff::tz::TimeZone::system());
     let minute = u16::from(here.hour() as u8) * 60 + u16::from(here.minute() as u8);
     Clock { minute, day: Day::ALL[here.weekday().to_monday_zero_offset() as usize] }
 }

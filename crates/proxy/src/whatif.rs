@@ -3,17 +3,21 @@
 //! Both sides of the comparison are simulated, the settings as they are and as they would be, on the models and keys of
 //! now and the health of then. So what differs is what the change does, and nothing else.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use branchline_routing::{Candidate, Catalog, Decision, Earlier, Policy};
+use branchline_routing::rule::first_of_past;
+use branchline_routing::{Candidate, Catalog, Circumstances, Decision, Earlier, Facts, Policy};
 use branchline_settings::Settings;
 use serde::{Deserialize, Serialize};
 
 use crate::cost;
 use crate::engine::Engine;
 use crate::money::Usd;
+use crate::projects::{Project, Projects};
 use crate::record::Record;
+use crate::situation;
 use crate::store::{RecordFilter, Result};
 use crate::tuning::{TurnId, conversation, turn_of};
 use crate::turns::earlier_after;
@@ -30,6 +34,9 @@ pub struct WhatIf {
     pub requests: usize,
     /// Requests of the log that cannot be: written by an older version.
     pub skipped: usize,
+    /// Requests of which too little is kept to try all of the changed rules on them: words nobody looked for at the
+    /// time, headers that may hold keys. Those rules count as not fitting.
+    pub untold: usize,
     /// Turns among them: a human message and the tool loop that follows.
     pub turns: usize,
     /// Requests whose first model would be another.
@@ -120,24 +127,75 @@ impl Engine {
         let filter = RecordFilter { limit: Some(last), ..RecordFilter::default() };
         let mut records = self.store.records(filter).await?;
         records.reverse();
-        let (now, then) = (self.world(), self.imagine(Arc::new(changed)).await);
-        let play_in = |world: &World| {
+        let past = self.store.surroundings().await?;
+        let (now, then) = (self.world(), Arc::new(self.imagine(Arc::new(changed)).await));
+        let new_rules = now.settings.rules != then.settings.rules;
+        let play_in = |world: &Arc<World>| {
+            let side = Side { world, projects: Projects::default(), past: &past, untold: Cell::new(0), new_rules };
             let prices = |record: &Record, at: &Candidate| cost::elsewhere(record, &at.model, at.local, world);
-            play(&records, &world.policy, &world.catalog, &prices)
+            let situate = |record: &Record, facts: &mut Facts| side.situate(record, facts);
+            let played = play(&records, &world.policy, &world.catalog, &situate, &prices);
+            (played, side.untold.get())
         };
-        let (before, after) = (play_in(&now), play_in(&then));
-        Ok(compare(&records, &before, &after))
+        let ((before, _), (after, untold)) = (play_in(&now), play_in(&then));
+        Ok(WhatIf { untold, ..compare(&records, &before, &after) })
     }
 }
 
+/// One side of the comparison.
+struct Side<'s> {
+    world: &'s Arc<World>,
+    projects: Projects,
+    /// What rules could look at in past requests.
+    past: &'s BTreeMap<String, Circumstances>,
+    /// Requests that not all rules could be tried on.
+    untold: Cell<usize>,
+    /// The two sides differ in their rules.
+    new_rules: bool,
+}
+
+impl Side<'_> {
+    /// Puts in the rule that fits a past request and what keeps it here, under this side's settings; gives the project that
+    /// governs it. What `never_cloud` found in its words stands, whatever is changed: they are not kept.
+    fn situate(&self, record: &Record, facts: &mut Facts) -> Option<Arc<Project>> {
+        let name = record.decision.surroundings.as_ref();
+        let Some(at) = name.and_then(|name| self.past.get(name)) else {
+            self.untold.set(self.untold.get() + usize::from(self.new_rules));
+            return None;
+        };
+        let at = Circumstances { clock: Some(situation::clock(record.at)), ..at.clone() };
+        let folder = at.project.as_deref();
+        let project = folder.and_then(|folder| self.projects.governing(folder, self.world));
+        let rules = project.as_ref().map_or(&*self.world.rules, |project| &project.rules);
+        let (ruled, unsure) = first_of_past(rules, &facts.turn, &at, &facts.heard);
+        facts.ruled = ruled;
+        self.untold.set(self.untold.get() + usize::from(unsure && self.new_rules));
+        let private = || project.as_ref().and_then(|project| project.private.clone());
+        let by_folder = || folder.and_then(|folder| self.world.never_cloud.covers(folder));
+        facts.private = facts.private.take().or_else(private).or_else(by_folder);
+        project
+    }
+}
+
+/// What a past request is decided by besides itself: puts it into the facts, and gives the project that governs it.
+type Situate<'s> = &'s dyn Fn(&Record, &mut Facts) -> Option<Arc<Project>>;
+
 /// Decides the records again, oldest first, each knowing what its turn came to before. Nothing for those without facts.
-fn play(records: &[Record], policy: &Policy, catalog: &Catalog, prices: Prices<'_>) -> Vec<Option<Course>> {
+fn play(
+    records: &[Record],
+    policy: &Policy,
+    catalog: &Catalog,
+    situate: Situate<'_>,
+    prices: Prices<'_>,
+) -> Vec<Option<Course>> {
     let mut turns: HashMap<(String, u64), Earlier> = HashMap::new();
     let decided = records.iter().map(|record| {
         let mut facts = record.decision.facts.as_deref()?.clone();
         let key = (conversation(record), facts.turn.fingerprint);
         // Where the turn began before the first record, what is known of its beginning stands.
         facts.earlier = facts.earlier.map(|known| turns.get(&key).copied().unwrap_or(known));
+        let project = situate(record, &mut facts);
+        let policy = project.as_ref().map_or(policy, |project| &project.policy);
         let decision = facts.decide(policy, catalog);
         let holds = decision.by_turn && !facts.turn.kind.is_aside();
         if holds && let Some(earlier) = earlier_after(&decision, facts.earlier) {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rule::Heard;
 use crate::{
     Answers, Calibration, Catalog, Conversation, Decision, Dispatched, Earlier, Forced, Health, Policy, Question,
     Ruled, Target, Turn, decide,
@@ -20,8 +21,11 @@ pub struct Facts {
     pub forced: Option<Forced>,
     /// What the model id meant.
     pub asked: Target,
-    /// The user's rule that fitted. What rules look at is not kept, so changed rules are not tried on old requests.
+    /// The user's rule that fitted.
     pub ruled: Option<Ruled>,
+    /// Which words the rules of then looked for stood in the human's words; the engine adds it.
+    #[serde(skip_serializing_if = "Heard::is_empty")]
+    pub heard: Heard,
     /// Why it had to stay on the user's own machines.
     pub private: Option<String>,
     /// What its turn had come to before.
@@ -58,6 +62,7 @@ impl Facts {
             forced: question.forced.clone(),
             asked: question.asked.clone(),
             ruled: question.ruled.clone(),
+            heard: Heard::default(),
             private: question.private.clone(),
             earlier: question.earlier,
             answers: question.answers,

@@ -180,6 +180,12 @@ impl Finder {
         self.set.is_none()
     }
 
+    /// What is looked for, as regular expressions: the same for the same patterns.
+    #[must_use]
+    pub fn expressions(&self) -> &[String] {
+        self.set.as_ref().map_or(&[], RegexSet::patterns)
+    }
+
     /// The name of the first pattern that is found in a text.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<&str> {

@@ -22,6 +22,13 @@ impl NeverCloud {
         self.projects.is_empty() && self.finder.is_empty()
     }
 
+    /// Why requests of a working folder must stay.
+    #[must_use]
+    pub fn covers(&self, folder: &str) -> Option<String> {
+        let (name, _) = self.projects.iter().find(|(_, kept)| kept.covers(folder))?;
+        Some(format!("the working folder is under {name}"))
+    }
+
     /// Why a request must stay, in words that do not repeat what was found. `project` is the client's working folder.
     ///
     /// Everything a model would read is searched: the human's words, the history with what was thought and called in
@@ -29,9 +36,8 @@ impl NeverCloud {
     /// is not.
     #[must_use]
     pub fn find(&self, request: &Request<'_>, project: Option<&str>) -> Option<String> {
-        let covered = |folder: &&(String, PathGlob)| project.is_some_and(|path| folder.1.covers(path));
-        if let Some((name, _)) = self.projects.iter().find(covered) {
-            return Some(format!("the working folder is under {name}"));
+        if let Some(why) = project.and_then(|folder| self.covers(folder)) {
+            return Some(why);
         }
         if self.finder.is_empty() {
             return None;

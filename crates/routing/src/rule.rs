@@ -1,5 +1,7 @@
 //! The user's own rules: conditions on a request, and where it goes then. Compiled from the settings.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,8 +13,9 @@ use crate::pattern::{Finder, Glob, PathGlob};
 use crate::turn::{Kind, Turn};
 use crate::{ModelRef, Role};
 
-/// What a rule may look at besides the turn. The engine fills it in when there are rules.
-#[derive(Clone, Debug, Default)]
+/// What a rule may look at besides the turn. The engine fills it in when there are rules, and keeps it for past requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Circumstances {
     /// The model id the client asked for.
     pub model: String,
@@ -24,7 +27,8 @@ pub struct Circumstances {
     pub project: Option<String>,
     /// Names of the tools on offer.
     pub tools: Vec<String>,
-    /// The user's wall clock.
+    /// The user's wall clock; not kept, for every record has its time.
+    #[serde(skip)]
     pub clock: Option<Clock>,
 }
 
@@ -125,6 +129,61 @@ pub fn first(rules: &[Rule], turn: &Turn, at: &Circumstances) -> Option<Ruled> {
     Some(Ruled { rule: rule.name.clone(), then: rule.then.clone() })
 }
 
+/// Which words that rules look for stood in the human's words of a turn, by expression. It is all that is left of those
+/// words in a record.
+pub type Heard = BTreeMap<String, bool>;
+
+/// Looks for the words of all rules; empty where no rule looks for any.
+#[must_use]
+pub fn hear(rules: &[Rule], turn: &Turn) -> Heard {
+    let finders = rules.iter().filter_map(|rule| rule.when.text.as_ref());
+    let told = finders.flat_map(|words| {
+        let found = words.find(&turn.human).is_some();
+        words.expressions().iter().map(move |expression| (expression.clone(), found))
+    });
+    told.collect()
+}
+
+/// The rule that fits a past request, as far as what is kept of it tells; and whether a rule was passed over because it
+/// looks for something that was not kept: words nobody looked for then, a header that holds a key.
+#[must_use]
+pub fn first_of_past(rules: &[Rule], turn: &Turn, at: &Circumstances, heard: &Heard) -> (Option<Ruled>, bool) {
+    let mut unsure = false;
+    for rule in rules {
+        match rule.when.met_in_the_past(turn, at, heard) {
+            Some(true) => return (Some(Ruled { rule: rule.name.clone(), then: rule.then.clone() }), unsure),
+            Some(false) => {}
+            None => unsure = true,
+        }
+    }
+    (None, unsure)
+}
+
+/// Whether a header is kept for past requests: none that may hold a key, none that is another in every request or
+/// session, none that only says how the connection is.
+#[must_use]
+pub fn is_header_kept(name: &str) -> bool {
+    const SECRET: [&str; 8] = ["auth", "key", "token", "secret", "cookie", "passw", "credential", "signature"];
+    const FLEETING: [&str; 7] =
+        ["trace", "baggage", "request-id", "session", "conversation", "agent-id", "idempotency"];
+    const TRANSPORT: [&str; 10] = [
+        "accept",
+        "cache-",
+        "connection",
+        "content-",
+        "date",
+        "host",
+        "keep-alive",
+        "sec-",
+        "transfer-",
+        "x-stainless-",
+    ];
+    let name: Cow<'_, str> =
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() };
+    !TRANSPORT.iter().any(|start| name.starts_with(start))
+        && !SECRET.iter().chain(&FLEETING).any(|part| name.contains(part))
+}
+
 /// Where a rule sends a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -185,6 +244,19 @@ impl When {
     #[must_use]
     pub fn unmet(&self, turn: &Turn, at: &Circumstances) -> Option<String> {
         self.unmet_of_client(at).or_else(|| self.unmet_of_turn(turn)).or_else(|| self.unmet_of_time(at.clock))
+    }
+
+    /// `None` when what it looks for was not kept.
+    fn met_in_the_past(&self, turn: &Turn, at: &Circumstances, heard: &Heard) -> Option<bool> {
+        let header = self.header.as_ref().filter(|(name, _)| is_header_kept(name));
+        let is_header_known = header.is_some() || self.header.is_none();
+        let rest = Self { text: None, header: header.cloned(), ..self.clone() };
+        let said = |words: &Finder| words.expressions().first().and_then(|expression| heard.get(expression)).copied();
+        let said = self.text.as_ref().map_or(Some(true), said);
+        if rest.unmet(turn, at).is_some() || said == Some(false) {
+            return Some(false);
+        }
+        said.filter(|_| is_header_known)
     }
 
     fn unmet_of_client(&self, at: &Circumstances) -> Option<String> {
@@ -261,6 +333,30 @@ mod tests {
         for bad in ["", "9-17", "25:00-26:00", "09:60-10:00", "morning"] {
             assert!(bad.parse::<Hours>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn of_a_past_request_what_was_not_kept_is_not_guessed() {
+        let rule = |when: When| Rule { name: "r".into(), when, then: Then::Role(Role::Cloud) };
+        let words = |text: &str| Finder::words(&[text.to_owned()], |_| String::new()).unwrap();
+        let (deploy, review) = (words("deploy"), words("review"));
+        let then = Turn { human: "please review it".into(), ..Turn::default() };
+        let heard = hear(&[rule(When { text: Some(review.clone()), ..When::default() })], &then);
+        let now = Turn { human: String::new(), ..then };
+        let tried = |when: When| {
+            let (fits, unsure) = first_of_past(&[rule(when)], &now, &at(), &heard);
+            (fits.is_some(), unsure)
+        };
+        let glob = |text: &str| Some(Glob::new(text));
+        let none = When::default();
+        let header = |name: &str| Some((name.to_owned(), None));
+        assert_eq!(tried(When { text: Some(review.clone()), ..none.clone() }), (true, false));
+        assert_eq!(tried(When { text: Some(deploy.clone()), ..none.clone() }), (false, true));
+        assert_eq!(tried(When { text: Some(deploy), model: glob("gpt-*"), ..none.clone() }), (false, false));
+        assert_eq!(tried(When { header: header("x-team"), ..none.clone() }), (true, false));
+        assert_eq!(tried(When { header: header("x-other"), ..none.clone() }), (false, false));
+        assert_eq!(tried(When { header: header("X-Api-Key"), ..none.clone() }), (false, true));
+        assert_eq!(tried(When { header: header("authorization"), tool: glob("WebFetch"), ..none }), (false, false));
     }
 
     fn at() -> Circumstances {

@@ -64,6 +64,12 @@ fn show(result: &WhatIf, list: usize) {
     if result.skipped > 0 {
         line!("{DIM}{} requests were written by an older version and cannot be decided again{DIM:#}", result.skipped);
     }
+    if result.untold > 0 {
+        line!(
+            "{DIM}not all of the rules could be tried on {} requests: too little of them is kept{DIM:#}",
+            result.untold
+        );
+    }
     for turn in result.changed.iter().take(list) {
         show_turn(turn);
     }

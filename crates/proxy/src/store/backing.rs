@@ -66,7 +66,8 @@ pub trait Backing: Send {
     fn set_fact(&mut self, key: &str, value: Option<&str>) -> Result<()>;
     /// All facts whose key starts with `prefix`.
     fn facts(&mut self, prefix: &str) -> Result<BTreeMap<String, String>>;
-    /// Deletes facts of this prefix whose `at` is before that time and whose rest of the key no record calls its conditions.
+    /// Deletes facts of this prefix (`conditions/`, `surroundings/`) whose `at` is before that time, and whose rest of the
+    /// key stands in no record as the member of its decision that has the prefix's name.
     fn prune_facts(&mut self, prefix: &str, before: Timestamp) -> Result<usize>;
 
     /// Called when an error says that the database is damaged: go on with a new one.

@@ -43,6 +43,9 @@ const SCHEMA_LEVEL: &str = "schema_level/";
 /// Where the conditions of decisions are kept.
 pub(crate) const CONDITIONS: &str = "conditions/";
 
+/// Where the surroundings of requests are kept.
+pub(crate) const SURROUNDINGS: &str = "surroundings/";
+
 /// Handle of the store; clones share one database.
 #[derive(Clone)]
 pub struct Store {
@@ -235,6 +238,7 @@ impl Store {
             total += gone;
             if gone < PRUNE_STEP {
                 self.call(move |db| db.prune_facts(CONDITIONS, before)).await?;
+                self.call(move |db| db.prune_facts(SURROUNDINGS, before)).await?;
                 return Ok(total);
             }
         }

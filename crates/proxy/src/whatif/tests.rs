@@ -49,7 +49,8 @@ fn dear(_: &Record, at: &Candidate) -> Option<Usd> {
 }
 
 fn try_out(records: &[Record], from: u8, to: u8) -> WhatIf {
-    let [before, after] = [from, to].map(|threshold| play(records, &policy(threshold), &catalog(), &dear));
+    let [before, after] =
+        [from, to].map(|threshold| play(records, &policy(threshold), &catalog(), &|_, _| None, &dear));
     compare(records, &before, &after)
 }
 

@@ -42,9 +42,8 @@ pub(super) fn prune(conn: &Connection, prefix: &str, before: Timestamp) -> Resul
         "DELETE FROM facts WHERE substr(key, 1, length(?1)) = ?1
            AND json_extract(value, '$.at') < ?2
            AND substr(key, length(?1) + 1) NOT IN
-               (SELECT json_extract(data, '$.decision.conditions') FROM records
-                WHERE json_extract(data, '$.decision.conditions') IS NOT NULL)",
-        params![prefix, before.as_millisecond()],
+               (SELECT json_extract(data, ?3) FROM records WHERE json_extract(data, ?3) IS NOT NULL)",
+        params![prefix, before.as_millisecond(), format!("$.decision.{}", prefix.trim_end_matches('/'))],
     )
     .map_err(to("prune facts"))
 }

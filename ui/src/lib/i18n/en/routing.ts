@@ -120,6 +120,13 @@ export const routing = {
     trusted: 'Projects with rules of their own',
     trustedFolders: 'Trusted folders',
     trustedHint: 'One a line. The .branchline.toml in them is honoured, and for what lies below; no other is.',
+    trial: {
+      button: 'Try it on past requests',
+      none: 'There is no request in the log to try it on.',
+      turns: (changed: number, turns: number) => `${changed} of ${turns} turns would change.`,
+      share: (before: string, after: string) => `To the cloud: ${before} now, ${after} then.`,
+      untold: (requests: number) => `On ${requests} requests not every rule could be tried: too little of them is kept.`,
+    },
     yes: 'Yes',
     no: 'No',
     conditions: {
