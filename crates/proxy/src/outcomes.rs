@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Place, Record};
+use crate::record::{Outcome, Place, Record};
 use crate::tuning::{conversation, turn_of};
 use crate::world::World;
 
@@ -143,6 +143,8 @@ struct Last {
     /// It was left to us.
     auto: bool,
     local: bool,
+    /// Its newest request was answered.
+    answered: bool,
     /// It taught something already.
     taught: bool,
 }
@@ -185,11 +187,16 @@ impl Outcomes {
             said: facts.turn.said,
             auto: facts.forced.is_none() && facts.asked == Target::Auto && facts.ruled.is_none(),
             local: record.place == Place::Local,
+            answered: record.outcome == Outcome::Ok,
             taught: false,
         };
         let goes_on = before.as_ref().filter(|last| last.fingerprint == fingerprint);
         now.taught = goes_on.is_some_and(|last| last.taught);
-        let ended = before.as_ref().filter(|last| last.fingerprint != fingerprint);
+        // Gone back to and said again: the same words at the same place, after an answer.
+        let structure = &facts.turn.structure;
+        let begins = structure.tool_results_in_turn == 0 && facts.turn.struggle.cut_off == 0;
+        let repeated = goes_on.filter(|last| begins && last.answered);
+        let ended = before.as_ref().filter(|last| last.fingerprint != fingerprint).or(repeated);
         let moved = record.decision.escalated.is_some();
         let lesson = if now.taught { None } else { lesson(&now, moved, ended, facts, world) };
         let calm =

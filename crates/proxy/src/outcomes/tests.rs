@@ -5,7 +5,7 @@ use branchline_routing::{Forced, Kind, ModelFacts, ModelRef, Role, Turn};
 use branchline_settings::Settings;
 
 use super::*;
-use crate::record::DecisionRecord;
+use crate::record::{DecisionRecord, Outcome};
 
 fn world() -> World {
     let mut world = World::new(Arc::new(Settings::default()), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -24,22 +24,27 @@ struct Step {
     failures: u32,
     forced: bool,
     place: Place,
+    /// Tool results before it in its turn.
+    results: u32,
+    answered: bool,
 }
 
 fn step(turn: u64) -> Step {
-    Step { turn, said: turn, score: 10.0, failures: 0, forced: false, place: Place::Local }
+    Step { turn, said: turn, score: 10.0, failures: 0, forced: false, place: Place::Local, results: 0, answered: false }
 }
 
 impl Step {
     fn record(&self) -> Record {
         let mut turn = Turn { kind: Kind::Main, fingerprint: self.turn, said: self.said, ..Turn::default() };
         turn.structure.failures_in_turn = self.failures;
+        turn.structure.tool_results_in_turn = self.results;
         let target = if self.place == Place::Local { Target::Local } else { Target::Cloud };
         let forced = self.forced.then(|| Forced { target, by: "header".into() });
         let facts = Facts { turn, own_score: self.score, forced, ..Facts::default() };
         Record {
             session: Some("s".into()),
             place: self.place,
+            outcome: if self.answered { Outcome::Ok } else { Outcome::Cancelled },
             decision: DecisionRecord { facts: Some(Box::new(facts)), ..DecisionRecord::default() },
             ..Record::default()
         }
@@ -69,6 +74,12 @@ fn each_lesson_is_learned_from_what_it_is_named_for() {
         // The cloud may struggle: that says nothing about this machine.
         (vec![Step { failures: 3, place: Place::Cloud, score: 90.0, ..step(1) }], vec![]),
         (vec![step(1), Step { said: 1, ..step(2) }], vec![LessonKind::AskedAgain]),
+        // Gone back to and said again, at the same place of the conversation.
+        (vec![Step { answered: true, ..step(1) }, step(1)], vec![LessonKind::AskedAgain]),
+        (vec![Step { answered: true, ..step(1) }, cloud(1)], vec![LessonKind::AskedAgain]),
+        // A client that tries again after a failure says nothing, nor does a turn that goes on.
+        (vec![step(1), step(1)], vec![]),
+        (vec![Step { answered: true, ..step(1) }, Step { results: 1, ..step(1) }], vec![]),
         // A nod ("continue") is said again for other reasons.
         (vec![Step { said: 0, ..step(1) }, Step { said: 0, ..step(2) }], vec![]),
         (vec![step(1), cloud(2)], vec![LessonKind::SentToCloud]),
