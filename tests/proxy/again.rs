@@ -3,10 +3,12 @@
 use branchline_proxy::record::{DecisionRecord, Record};
 use branchline_sim::{Answer, Script};
 use branchline_tests::Stand;
-use branchline_tests::session::Session;
-use serde_json::json;
+use branchline_tests::session::{self, Session};
+use serde_json::{Value, json};
 
-use crate::rig::{CODER, EASY, HARD, anthropic, ask, backend, chat, go_on, local, seeing, send, with_picture};
+use crate::rig::{
+    CODER, EASY, HARD, anthropic, ask, backend, chat, go_on, lmstudio, local, seeing, send, with_picture,
+};
 
 /// The decision made again, without the points: their words are gone.
 async fn again(stand: &Stand, record: &Record) -> (DecisionRecord, DecisionRecord) {
@@ -14,8 +16,13 @@ async fn again(stand: &Stand, record: &Record) -> (DecisionRecord, DecisionRecor
     let conditions = stand.engine.store.conditions(&id).await.unwrap().expect("its conditions are kept");
     let facts = record.decision.facts.clone().expect("its facts are kept");
     let made = DecisionRecord::of(&facts.decide(&conditions.policy, &conditions.catalog));
-    let bare =
-        |decision: DecisionRecord| DecisionRecord { points: Vec::new(), facts: None, conditions: None, ..decision };
+    let bare = |decision: DecisionRecord| DecisionRecord {
+        points: Vec::new(),
+        facts: None,
+        conditions: None,
+        surroundings: None,
+        ..decision
+    };
     (bare(made), bare(record.decision.clone()))
 }
 
@@ -83,4 +90,117 @@ async fn every_decision_can_be_made_again_from_its_record() {
         seen.insert(record.decision.conditions.clone());
     }
     assert!(seen.len() >= 2, "{seen:?}");
+}
+
+/// Draws the same for the same number.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % most
+    }
+
+    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())].clone()
+    }
+}
+
+/// One request of any kind that settings can tell apart.
+fn any_request(dice: &mut Dice) -> (Value, Vec<(&'static str, &'static str)>) {
+    let texts = [EASY, HARD, "ask about falcon", "review the change", "tell me <branchline:cloud> more"];
+    let mut body = ask(dice.one(&texts));
+    body["model"] = dice.one(&["auto", "local", "cloud", "claude-opus-5-5", "my-haiku", "short"]).into();
+    match dice.below(8) {
+        0 => body["messages"][0]["content"] = json!([session::image(&session::png(1)), {"type": "text", "text": EASY}]),
+        1 => body["thinking"] = json!({"type": "enabled", "budget_tokens": 1024}),
+        2 => body["system"] = "A rule of this house. ".repeat(30_000).into(),
+        3 | 4 => body["tools"] = session::tools(),
+        _ => {}
+    }
+    let all = [
+        ("x-team", "infra"),
+        ("x-force-route", "local"),
+        ("x-force-route", "think"),
+        ("x-claude-code-agent-id", "a1"),
+        ("x-claude-code-session-id", "s1"),
+        ("x-claude-code-session-id", "s2"),
+    ];
+    let mut headers: Vec<(&str, &str)> = Vec::new();
+    for _ in 0..dice.below(3) {
+        let (name, value) = dice.one(&all);
+        if headers.iter().all(|(known, _)| *known != name) {
+            headers.push((name, value));
+        }
+    }
+    (body, headers)
+}
+
+#[tokio::test]
+async fn many_decisions_under_rules_privacy_a_dispatcher_pools_and_a_budget_can_be_made_again() {
+    const TINY: &str = "qwen3-1.7b";
+    let (one, two, cloud) = (seeing().await, lmstudio().await, anthropic().await);
+    let tiny = branchline_sim::Sim::lmstudio().model(branchline_sim::Model::llm(TINY).loaded().context(32_768));
+    let tiny = tiny.start().await.unwrap();
+    let words = ["tool", "coder", "think", "no idea"];
+    let nth = std::sync::atomic::AtomicUsize::new(0);
+    tiny.script(Script::computed(move |_| {
+        Answer::text(words[nth.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % words.len()])
+    }));
+    cloud.script(Script::always(
+        Answer::text("Done.").usage(branchline_sim::Usage { output: 1_000, ..branchline_sim::Usage::default() }),
+    ));
+    let preset = |name: &str, sim: &branchline_sim::Sim| {
+        format!("{}backends.{name}.preset = \"lmstudio\"\n", backend(name, sim))
+    };
+    let settings = format!(
+        "{}{}{}{}routing.mode = \"dispatcher\"\nrouting.dispatcher_band = 60\nbudget.daily_usd = 0.4\n\
+         pools.studios = [\"one:{CODER}\", \"two:{CODER}\"]\nroles.coder = \"pool:studios\"\nroles.dispatcher = \"tiny:{TINY}\"\n\
+         model_map.short = \"two:{CODER}\"\naliases.\"*-haiku\".model = [\"anthropic:claude-opus-5-5\", \"one:{CODER}\"]\n\
+         never_cloud.texts = [\"falcon\"]\n\
+         [[rules]]\nname = \"reviews\"\nwhen = {{ text = \"review\" }}\nthen = {{ role = \"cloud\" }}\n\
+         [[rules]]\nwhen = {{ header = {{ name = \"x-team\", value = \"inf*\" }} }}\nthen = {{ model = [\"two:{CODER}\", \"anthropic:claude-opus-5-5\"] }}\n\
+         [[rules]]\nwhen = {{ subagent = true }}\nthen = {{ role = \"coder\" }}\n",
+        preset("one", &one),
+        preset("two", &two),
+        preset("tiny", &tiny),
+        backend("anthropic", &cloud),
+    );
+    let stand = Stand::start(&settings).await;
+    let mut dice = Dice(20_261_121);
+    for _ in 0..240 {
+        let (body, headers) = any_request(&mut dice);
+        stand.post_with("/v1/messages", &body, &headers).await;
+    }
+    drop(two);
+    for _ in 0..60 {
+        let (body, headers) = any_request(&mut dice);
+        stand.post_with("/v1/messages", &body, &headers).await;
+    }
+    let all = branchline_proxy::store::RecordFilter { limit: Some(1_000), ..Default::default() };
+    let whole = async |stand: &Stand| {
+        let records = stand.engine.store.records(all.clone()).await.unwrap();
+        (records.len() == 300).then_some(records)
+    };
+    let records = stand.wait_for("all records", whole).await;
+    let mut steps = std::collections::BTreeSet::new();
+    for record in &records {
+        let (made, kept) = again(&stand, record).await;
+        assert_eq!(made, kept, "{record:#?}");
+        steps.extend(kept.reasons);
+    }
+    let told = steps.iter().cloned().collect::<Vec<_>>().join("; ");
+    for step in [
+        "rule \"reviews\" sends",
+        "rules[1] sends",
+        "the alias",
+        "the dispatcher says",
+        "private:",
+        "budget is met",
+        "tag in the prompt",
+        "X-Force-Route",
+        "under the threshold",
+    ] {
+        assert!(told.contains(step), "no request met the step \"{step}\": {told}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use regex::{RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 /// A text with `*` for any number of characters and `?` for one. Upper and lower case are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,11 +134,26 @@ impl PatternError {
     }
 }
 
-/// Words and paths to look for in texts, all in one pass. Empty when nothing is looked for.
+/// Letters looked for in one go. With a few, the search jumps from one likely place to the next; with eight or more it
+/// reads every byte: 60 against 830 µs for 400 KB.
+const AT_ONCE: usize = 4;
+/// Fewer letters stand everywhere.
+const TELLING: usize = 3;
+
+/// Words and paths to look for in texts. Empty when nothing is looked for.
+///
+/// Nearly every text holds none of them, so first only letters that each pattern needs are looked for; the patterns
+/// themselves are tried where those are found.
 #[derive(Clone, Debug, Default)]
 pub struct Finder {
     set: Option<RegexSet>,
     names: Vec<String>,
+    /// Letters without which each pattern is not there, where there are any.
+    needs: Vec<Option<String>>,
+    /// A text in which none of these is found holds none of the patterns that need letters.
+    screens: Vec<Regex>,
+    /// The patterns that need none.
+    others: Option<RegexSet>,
 }
 
 impl Finder {
@@ -148,7 +163,8 @@ impl Finder {
     /// A pattern that is empty, or an expression that is none.
     pub fn words(patterns: &[String], named: impl Fn(usize) -> String) -> Result<Self, PatternError> {
         let expressions: Result<Vec<String>, PatternError> = patterns.iter().map(|text| expression(text)).collect();
-        Self::build(expressions?, (0..patterns.len()).map(named).collect())
+        let needs = patterns.iter().map(|text| needed(text)).collect();
+        Self::build(expressions?, (0..patterns.len()).map(named).collect(), needs)
     }
 
     /// This finder, and paths where a text names them.
@@ -157,21 +173,28 @@ impl Finder {
     /// None that a [`PathGlob`] can cause.
     pub fn and_paths(self, paths: &[(String, PathGlob)]) -> Result<Self, PatternError> {
         let mut expressions = self.set.map(|set| set.patterns().to_vec()).unwrap_or_default();
-        let mut names = self.names;
+        let (mut names, mut needs) = (self.names, self.needs);
         for (name, path) in paths.iter().filter(|(_, path)| !path.names.is_empty()) {
             expressions.push(path.expression());
             names.push(name.clone());
+            needs.push(longest(path.names.iter().flat_map(|name| name.0.split(['*', '?']))));
         }
-        Self::build(expressions, names)
+        Self::build(expressions, names, needs)
     }
 
-    fn build(expressions: Vec<String>, names: Vec<String>) -> Result<Self, PatternError> {
+    fn build(expressions: Vec<String>, names: Vec<String>, needs: Vec<Option<String>>) -> Result<Self, PatternError> {
         if expressions.is_empty() {
             return Ok(Self::default());
         }
-        let built = RegexSetBuilder::new(&expressions).size_limit(4 << 20).build();
-        let set = built.map_err(|error| PatternError { pattern: expressions.join(", "), reason: error.to_string() })?;
-        Ok(Self { set: Some(set), names })
+        let refuse = |error: regex::Error| PatternError { pattern: expressions.join(", "), reason: error.to_string() };
+        let set = |of: &[&String]| RegexSetBuilder::new(of).size_limit(4 << 20).build().map_err(refuse);
+        let whole = set(&expressions.iter().collect::<Vec<_>>())?;
+        let free: Vec<_> = expressions.iter().zip(&needs).filter(|(_, need)| need.is_none()).map(|(e, _)| e).collect();
+        let others = if free.is_empty() { None } else { Some(set(&free)?) };
+        let letters: Vec<String> = needs.iter().flatten().map(|need| regex::escape(need)).collect();
+        let screen = |some: &[String]| RegexBuilder::new(&some.join("|")).case_insensitive(true).build();
+        let screens = letters.chunks(AT_ONCE).map(screen).collect::<Result<_, _>>().map_err(refuse)?;
+        Ok(Self { set: Some(whole), names, needs, screens, others })
     }
 
     /// Nothing is looked for.
@@ -189,9 +212,36 @@ impl Finder {
     /// The name of the first pattern that is found in a text.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<&str> {
-        let found = self.set.as_ref()?.matches(text).into_iter().next()?;
+        let set = self.set.as_ref().filter(|_| self.may_be_in(text))?;
+        let found = set.matches(text).into_iter().next()?;
         self.names.get(found).map(String::as_str)
     }
+
+    /// Whether a pattern may be found in the text of a JSON string, read as it is written. Whoever asks this first need
+    /// not decode a text in which nothing is.
+    #[must_use]
+    pub fn may_be_in_escaped(&self, text: &str) -> bool {
+        let disguised = |escape: &str| memchr::memmem::find(text.as_bytes(), escape.as_bytes()).is_some();
+        self.others.is_some() || disguised("\\u") || disguised("\\/") || self.may_be_in(text)
+    }
+
+    fn may_be_in(&self, text: &str) -> bool {
+        self.screens.iter().any(|screen| screen.is_match(text))
+            || self.others.as_ref().is_some_and(|others| others.is_match(text))
+    }
+}
+
+/// The longest letters a pattern of words needs; a regular expression may need none.
+fn needed(pattern: &str) -> Option<String> {
+    let text = pattern.trim();
+    let is_expression = text.len() > 1 && text.starts_with('/') && text.ends_with('/');
+    if is_expression { None } else { longest(text.split(|c: char| c.is_whitespace() || c == '*')) }
+}
+
+fn longest<'t>(parts: impl Iterator<Item = &'t str>) -> Option<String> {
+    // What is always escaped in JSON would not be found in a text that was not decoded.
+    let is_plain = |part: &&str| !part.contains(|c: char| matches!(c, '"' | '\\') || c.is_control());
+    parts.filter(is_plain).max_by_key(|part| part.len()).filter(|part| part.len() >= TELLING).map(ToOwned::to_owned)
 }
 
 /// `/…/` is a regular expression; anything else is words: any case, any space between them, whole words, `*` goes on.
@@ -275,6 +325,47 @@ mod tests {
         ] {
             assert_eq!(found.find(text), name, "{text}");
         }
+    }
+
+    #[test]
+    fn looking_for_letters_first_changes_nothing_that_is_found() {
+        let words = [
+            "project falcon",
+            "AKIA*",
+            "öl",
+            "größe",
+            "*kette*",
+            r"/\d{3}-\d{2}/",
+            "a b",
+            "x*y",
+            "client list",
+            "ſecret",
+        ];
+        let paths = ["secrets", "*.pem", "/home/**/clients", "a/b"];
+        let found = finder(&words, &paths);
+        let plain = Finder { screens: Vec::new(), others: found.set.clone(), ..found.clone() };
+        for text in [
+            "PROJECT  falcon",
+            "falcon",
+            "Öl und Oel",
+            "GRÖSSE, GRÖẞE, Größe",
+            "halsketten",
+            "123-45",
+            "A  b",
+            "xaay",
+            "x y",
+            "the client\nlist",
+            "Secret",
+            "cat SECRETS/x",
+            "a.pem",
+            "/home/a/b/clients/x",
+            "see a/b",
+            "",
+            "nothing at all",
+        ] {
+            assert_eq!(found.find(text), plain.find(text), "{text}");
+        }
+        assert!(found.screens.len() >= 2 && found.others.is_some());
     }
 
     #[test]

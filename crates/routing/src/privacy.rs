@@ -77,7 +77,8 @@ impl NeverCloud {
 
     /// Read as a person reads it: `\u0066alcon` is "falcon".
     fn in_text(&self, text: &Text<'_>) -> Option<&str> {
-        self.finder.find(&text.decode())
+        let written = text.as_escaped();
+        if self.finder.may_be_in_escaped(written) { self.finder.find(&text.decode()) } else { None }
     }
 
     /// The source of a JSON value is searched as one text, its strings decoded.
@@ -140,6 +141,17 @@ mod tests {
         let body = r#"{"model":"auto","max_tokens":9,"messages":[{"role":"user","content":"the \u0066alcon\nfile"}]}"#;
         let request = decode_request(Protocol::Anthropic, body).unwrap();
         assert!(rules().find(&request, None).is_some());
+    }
+
+    #[test]
+    fn what_is_written_with_escapes_around_it_is_found() {
+        for content in [r"a\nfalcon\tb", r#"\"falcon\""#, r"see \/srv\/secrets\/key", "f\\u0061lcon", r"\u00e4 falcon"]
+        {
+            let body =
+                format!(r#"{{"model":"auto","max_tokens":9,"messages":[{{"role":"user","content":"{content}"}}]}}"#);
+            let request = decode_request(Protocol::Anthropic, &body).unwrap();
+            assert!(rules().find(&request, None).is_some(), "{content}");
+        }
     }
 
     #[test]
