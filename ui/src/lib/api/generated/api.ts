@@ -2570,6 +2570,11 @@ requests: number,
  */
 skipped: number, 
 /**
+ * Requests of which too little is kept to try all of the changed rules on them: words nobody looked for at the
+ * time, headers that may hold keys. Those rules count as not fitting.
+ */
+untold: number, 
+/**
  * Turns among them: a human message and the tool loop that follows.
  */
 turns: number, 

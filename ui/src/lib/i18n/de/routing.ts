@@ -119,6 +119,17 @@ export const routing: Catalogue['routing'] = {
     then: 'Geht an',
     model: 'Ein Modell deiner Wahl',
     modelHint: 'Backend:Modell; mehrere, mit Kommas dazwischen, werden der Reihe nach versucht',
+    trial: {
+      button: 'An vergangenen Anfragen ausprobieren',
+      none: 'Im Protokoll ist keine Anfrage, an der man es ausprobieren könnte.',
+      turns: (changed: number, turns: number) => `${changed} von ${turns} Runden gingen anderswohin.`,
+      share: (before: string, after: string) => `In die Cloud: jetzt ${before}, dann ${after}.`,
+      untold: (requests: number) =>
+        amount(requests, {
+          one: 'An # Anfrage ließ sich nicht jede Regel ausprobieren: Zu wenig von ihr ist aufgehoben.',
+          other: 'An # Anfragen ließ sich nicht jede Regel ausprobieren: Zu wenig von ihnen ist aufgehoben.',
+        }),
+    },
     trusted: 'Projekte mit eigenen Regeln',
     trustedFolders: 'Vertraute Ordner',
     trustedHint: 'Einer je Zeile. Ihre .branchline.toml gilt, auch für alles darunter; keine andere gilt.',

@@ -56,7 +56,7 @@ export const log = {
   nothingHint: 'No request that is kept fits these filters.',
   older: 'Show older requests',
   open: (model: string, time: string) => `Request for ${model} at ${time}`,
-  asides: (purposes: string[], usd: string) => `Asked other models for it: ${purposes.join(', ')} (${usd})`,
+  asides: (purposes: string, usd: string) => `Asked other models for it: ${purposes} (${usd})`,
   detail: {
     back: 'Live log',
     as: (role: string) => `as ${role.toLowerCase()}`,

@@ -125,7 +125,11 @@ export const routing = {
       none: 'There is no request in the log to try it on.',
       turns: (changed: number, turns: number) => `${changed} of ${turns} turns would change.`,
       share: (before: string, after: string) => `To the cloud: ${before} now, ${after} then.`,
-      untold: (requests: number) => `On ${requests} requests not every rule could be tried: too little of them is kept.`,
+      untold: (requests: number) =>
+        amount(requests, {
+          one: 'On # request not every rule could be tried: too little of it is kept.',
+          other: 'On # requests not every rule could be tried: too little of them is kept.',
+        }),
     },
     yes: 'Yes',
     no: 'No',

@@ -118,6 +118,13 @@ export const routing: Catalogue['routing'] = {
     then: '交给',
     model: '指定的模型',
     modelHint: '后端:模型；多个用英文逗号分隔，依次尝试',
+    trial: {
+      button: '用过去的请求试一试',
+      none: '日志中没有可用来尝试的请求。',
+      turns: (changed: number, turns: number) => `${turns} 轮中有 ${changed} 轮会改变去向。`,
+      share: (before: string, after: string) => `去云端：现在 ${before}，改后 ${after}。`,
+      untold: (requests: number) => `有 ${requests} 个请求无法试完所有规则：保留的内容太少。`,
+    },
     trusted: '有自己规则的项目',
     trustedFolders: '信任的文件夹',
     trustedHint: '每行一个。其中及其下级的 .branchline.toml 会生效，其他的不会。',
