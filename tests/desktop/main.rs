@@ -243,6 +243,41 @@ async fn a_key_typed_in_the_window_is_in_the_keyring_and_nowhere_on_disk() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn tray_notifications_and_window_speak_the_language_of_the_settings() {
+    let session = session_or_skip!();
+    let (sim, port) = (lmstudio().await, free_port());
+    write_settings(&session, port, &format!("{}window.language = \"de\"\n", local(&sim)));
+    let page = Page::open(&session).await;
+    page.wait_for("//h1[text()='Übersicht']").await;
+    let app = attached(&session, &page, port);
+    app.line("Läuft auf 127.0.0.1");
+    app.line("Fenster öffnen");
+    sim.stop().await;
+    session.notification("lmstudio ist nicht erreichbar");
+    page.go("settings").await;
+    page.pick("//select[@id=//label[text()='Sprache']/@for]", "zh").await;
+    page.wait_for("//h1[text()='设置']").await;
+    app.line("打开窗口");
+    session.picture("window-chinese");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_exported_in_the_window_is_a_file() {
+    let session = session_or_skip!();
+    let (sim, port) = (lmstudio().await, free_port());
+    write_settings(&session, port, &local(&sim));
+    let page = Page::open(&session).await;
+    page.go("settings").await;
+    page.click("//button[contains(., 'Export settings')]").await;
+    page.click("//button[contains(., 'Save as a file')]").await;
+    page.wait_for("//*[contains(text(), 'branchline-settings.toml')]").await;
+    // Where no folder for downloads is set up, it is the home folder.
+    let folders = [session.home.path().join("Downloads"), session.home.path().to_owned()];
+    let saved = folders.iter().find_map(|folder| std::fs::read_to_string(folder.join("branchline-settings.toml")).ok());
+    assert!(saved.unwrap().contains("qwen/one"));
+}
+
 async fn wait_for_health(app: &App<'_>, status: &str) {
     let limit = Instant::now() + Duration::from_secs(25);
     loop {

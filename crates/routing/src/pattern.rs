@@ -148,6 +148,8 @@ const TELLING: usize = 3;
 pub struct Finder {
     set: Option<RegexSet>,
     names: Vec<String>,
+    /// How many of them are words; behind them stand the paths.
+    words: usize,
     /// Letters without which each pattern is not there, where there are any.
     needs: Vec<Option<String>>,
     /// A text in which none of these is found holds none of the patterns that need letters.
@@ -164,7 +166,8 @@ impl Finder {
     pub fn words(patterns: &[String], named: impl Fn(usize) -> String) -> Result<Self, PatternError> {
         let expressions: Result<Vec<String>, PatternError> = patterns.iter().map(|text| expression(text)).collect();
         let needs = patterns.iter().map(|text| needed(text)).collect();
-        Self::build(expressions?, (0..patterns.len()).map(named).collect(), needs)
+        let built = Self::build(expressions?, (0..patterns.len()).map(named).collect(), needs)?;
+        Ok(Self { words: patterns.len(), ..built })
     }
 
     /// This finder, and paths where a text names them.
@@ -173,13 +176,13 @@ impl Finder {
     /// None that a [`PathGlob`] can cause.
     pub fn and_paths(self, paths: &[(String, PathGlob)]) -> Result<Self, PatternError> {
         let mut expressions = self.set.map(|set| set.patterns().to_vec()).unwrap_or_default();
-        let (mut names, mut needs) = (self.names, self.needs);
+        let (words, mut names, mut needs) = (self.words, self.names, self.needs);
         for (name, path) in paths.iter().filter(|(_, path)| !path.names.is_empty()) {
             expressions.push(path.expression());
             names.push(name.clone());
             needs.push(longest(path.names.iter().flat_map(|name| name.0.split(['*', '?']))));
         }
-        Self::build(expressions, names, needs)
+        Ok(Self { words, ..Self::build(expressions, names, needs)? })
     }
 
     fn build(expressions: Vec<String>, names: Vec<String>, needs: Vec<Option<String>>) -> Result<Self, PatternError> {
@@ -194,7 +197,7 @@ impl Finder {
         let letters: Vec<String> = needs.iter().flatten().map(|need| regex::escape(need)).collect();
         let screen = |some: &[String]| RegexBuilder::new(&some.join("|")).case_insensitive(true).build();
         let screens = letters.chunks(AT_ONCE).map(screen).collect::<Result<_, _>>().map_err(refuse)?;
-        Ok(Self { set: Some(whole), names, needs, screens, others })
+        Ok(Self { set: Some(whole), names, words: 0, needs, screens, others })
     }
 
     /// Nothing is looked for.
@@ -212,8 +215,18 @@ impl Finder {
     /// The name of the first pattern that is found in a text.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<&str> {
+        self.first(text, self.names.len())
+    }
+
+    /// The same for words alone.
+    #[must_use]
+    pub fn find_word(&self, text: &str) -> Option<&str> {
+        self.first(text, self.words)
+    }
+
+    fn first(&self, text: &str, of: usize) -> Option<&str> {
         let set = self.set.as_ref().filter(|_| self.may_be_in(text))?;
-        let found = set.matches(text).into_iter().next()?;
+        let found = set.matches(text).into_iter().next().filter(|found| *found < of)?;
         self.names.get(found).map(String::as_str)
     }
 

@@ -33,7 +33,8 @@ impl NeverCloud {
     ///
     /// Everything a model would read is searched: the human's words, the history with what was thought and called in
     /// it, results of tools, attached texts, the system prompt and the tools' descriptions. What stands in pictures
-    /// is not.
+    /// is not. In descriptions only words count: clients name files there for an example, Claude Code `secrets/` too,
+    /// and a path that was only described has given nothing away.
     #[must_use]
     pub fn find(&self, request: &Request<'_>, project: Option<&str>) -> Option<String> {
         if let Some(why) = project.and_then(|folder| self.covers(folder)) {
@@ -49,7 +50,7 @@ impl NeverCloud {
         let in_system = || self.in_content(&request.system).map(|name| format!("{name} is found in the system prompt"));
         let in_tools = || {
             let mut texts = request.tools.iter().flat_map(|tool| tool.description.as_ref());
-            texts.find_map(|text| self.in_text(text)).map(|name| format!("{name} is found in a tool's description"))
+            texts.find_map(|text| self.word_in(text)).map(|name| format!("{name} is found in a tool's description"))
         };
         { in_messages }.next().or_else(in_system).or_else(in_tools)
     }
@@ -79,6 +80,11 @@ impl NeverCloud {
     fn in_text(&self, text: &Text<'_>) -> Option<&str> {
         let written = text.as_escaped();
         if self.finder.may_be_in_escaped(written) { self.finder.find(&text.decode()) } else { None }
+    }
+
+    fn word_in(&self, text: &Text<'_>) -> Option<&str> {
+        let written = text.as_escaped();
+        if self.finder.may_be_in_escaped(written) { self.finder.find_word(&text.decode()) } else { None }
     }
 
     /// The source of a JSON value is searched as one text, its strings decoded.
@@ -134,6 +140,10 @@ mod tests {
         let mut tool = with(json!("hello"));
         tool["tools"] = json!([{"name": "t", "description": "asks falcon", "input_schema": {"type": "object"}}]);
         assert!(found(&tool).unwrap().contains("tool's description"));
+        tool["tools"][0]["description"] = json!("reads a file, like secrets/key or /srv/secrets/key");
+        assert_eq!(found(&tool), None);
+        tool["messages"][0]["content"] = json!("read secrets/key");
+        assert!(found(&tool).unwrap().contains("messages[0]"));
     }
 
     #[test]

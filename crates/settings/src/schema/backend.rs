@@ -36,7 +36,7 @@ pub struct BackendSettings {
     /// Longest wait for a connection, in ms (at least 1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_timeout_ms: Option<u64>,
-    /// Longest wait for the first byte of an answer, in ms (at least 1): loading and reading the prompt happen here.
+    /// Longest wait for the first word of an answer, in ms (at least 1): loading and reading the prompt happen here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_byte_timeout_ms: Option<u64>,
     /// Longest silence inside an answer, in ms (at least 1).
