@@ -247,7 +247,7 @@ async fn a_key_typed_in_the_window_is_in_the_keyring_and_nowhere_on_disk() {
 async fn tray_notifications_and_window_speak_the_language_of_the_settings() {
     let session = session_or_skip!();
     let (sim, port) = (lmstudio().await, free_port());
-    write_settings(&session, port, &format!("{}window.language = \"de\"\n", local(&sim)));
+    write_settings(&session, port, &format!("{}[window]\nlanguage = \"de\"\nguide = false\n", local(&sim)));
     let page = Page::open(&session).await;
     page.wait_for("//h1[text()='Übersicht']").await;
     let app = attached(&session, &page, port);
@@ -269,6 +269,8 @@ async fn what_is_exported_in_the_window_is_a_file() {
     write_settings(&session, port, &local(&sim));
     let page = Page::open(&session).await;
     page.go("settings").await;
+    // The last of what is asked for; nothing moves any more.
+    page.wait_for("//*[contains(text(), 'Branchline 0.1.0')]").await;
     page.click("//button[contains(., 'Export settings')]").await;
     page.click("//button[contains(., 'Save as a file')]").await;
     page.wait_for("//*[contains(text(), 'branchline-settings.toml')]").await;
