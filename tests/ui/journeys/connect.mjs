@@ -66,6 +66,7 @@ export const journeys = {
     const full = await engine('full');
     const page = await open();
     await signIn(page, full, '#/connect');
+    await page.getByRole('button', { name: 'Write it', disabled: false }).waitFor();
     for (const client of ['Anthropic SDK', 'opencode', 'Codex', 'OpenAI SDK']) {
       await page.getByRole('radio', { name: client }).check({ force: true });
       await page.getByRole('button', { name: `Copy: ${client}` }).click();
