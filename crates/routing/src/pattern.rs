@@ -313,7 +313,7 @@ mod tests {
             ("*.pem", "certs/server.pem.txt", false),
             ("/home/**/secret", "/home/a/b/secret/x", true),
             ("secrets", "Secrets/key", true),
-            ("C:\\work\\acme", "c:/work/acme/x", true),
+            ("C:\\clients\\acme", "c:/clients/acme/x", true),
             ("", "/anything", false),
         ] {
             assert_eq!(PathGlob::new(pattern).covers(path), covered, "{pattern} on {path}");

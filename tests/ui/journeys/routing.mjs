@@ -141,9 +141,9 @@ export const journeys = {
     await eventually(async () => (await setting(engine, 'vision.prompt')) === 'Describe it\nfor a programmer.');
     await page.getByText('Projects with rules of their own').click();
     const trusted = page.getByLabel('Trusted folders');
-    await trusted.fill('/work/acme');
+    await trusted.fill('/clients/acme');
     await trusted.blur();
-    await eventually(async () => (await setting(engine, 'projects.trusted'))[0] === '/work/acme');
+    await eventually(async () => (await setting(engine, 'projects.trusted'))[0] === '/clients/acme');
     await checkAccess(page);
     await checkFits(page);
   },

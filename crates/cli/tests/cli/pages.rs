@@ -82,7 +82,7 @@ fn the_commands_of_the_pages_do_what_they_say() {
     let data = home.data().display().to_string();
     let _served = Served::start(&mut home.bare(&["serve", "--demo", "--port", "0", "--data-dir", &data]));
     let programs = programs(&home);
-    std::fs::create_dir_all(home.path().join("work/acme")).unwrap();
+    std::fs::create_dir_all(home.path().join("clients/acme")).unwrap();
     // The examples name a folder and a request of the reader's own.
     let body = r#"{"model":"auto","messages":[{"role":"user","content":"Say hello"}]}"#;
     std::fs::write(home.path().join("body.json"), body).unwrap();

@@ -103,7 +103,7 @@ fn check_when(path: &KeyPath, when: &RuleWhen, found: &mut Findings) {
         check_words(&path.join("text"), text, found);
     }
     if when.project.as_ref().is_some_and(|folder| folder.trim().is_empty()) {
-        found.problem(&path.join("project"), "the folder is empty", "write project = \"~/work/acme\"");
+        found.problem(&path.join("project"), "the folder is empty", "write project = \"~/clients/acme\"");
     }
     if let (Some(over), Some(under)) = (when.tokens_over, when.tokens_under)
         && over.saturating_add(1) >= under
@@ -134,7 +134,7 @@ fn check_never_cloud(settings: &Settings, found: &mut Findings) {
                 found.problem(
                     &path(key).at(index),
                     format!("\"{folder}\" would be found everywhere"),
-                    "name a folder or file, such as \"secrets\", \"*.pem\", \"~/work/acme\"",
+                    "name a folder or file, such as \"secrets\", \"*.pem\", \"~/clients/acme\"",
                 );
             }
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct NeverCloudSettings {
     /// Words, `*` for any letters, or regular expressions between slashes; looked for in everything a model would read.
     pub texts: Vec<String>,
-    /// Files and folders, such as "secrets", "*.pem", "~/work/acme"; a request counts when it names one anywhere.
+    /// Files and folders, such as "secrets", "*.pem", "~/clients/acme"; a request counts when it names one anywhere.
     pub paths: Vec<String>,
     /// Working folders: every request of a client that works there or below.
     pub projects: Vec<String>,

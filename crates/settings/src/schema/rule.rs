@@ -32,7 +32,7 @@ pub struct RuleWhen {
     /// The request path, such as "/v1/chat/completions".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The client's working folder or one above it, such as "~/work/acme" or "acme". Known of Claude Code and Codex.
+    /// The client's working folder or one above it, such as "~/clients/acme" or "acme". Known of Claude Code and Codex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// A tool on offer, such as "mcp__jira__*".

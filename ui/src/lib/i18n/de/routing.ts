@@ -153,7 +153,7 @@ export const routing: Catalogue['routing'] = {
     } as Record<string, string>,
     examples: {
       text: 'Entwurf, oder /regulärer Ausdruck/',
-      project: '~/work/acme',
+      project: '~/clients/acme',
       model: 'claude-haiku-*',
       tool: 'mcp__jira__*',
       tokens_over: '100000',
@@ -223,7 +223,7 @@ export const routing: Catalogue['routing'] = {
       paths: 'Eine Anfrage zählt, wenn sie irgendwo eines davon nennt',
       projects: 'Jede Anfrage eines Clients, der in diesem Ordner arbeitet, zählt',
     },
-    examples: { texts: 'Projekt Falke', paths: '*.pem', projects: '~/work/acme' },
+    examples: { texts: 'Projekt Falke', paths: '*.pem', projects: '~/clients/acme' },
     escalation: 'Eine Runde, die nicht vorankommt, in die Cloud geben',
     escalationHint:
       'Höchstens einmal, bis sie endet, und es wird immer gesagt: ein Aufruf, der immer gleich scheitert, abgeschnittene oder leere Antworten.',

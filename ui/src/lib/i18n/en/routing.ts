@@ -151,7 +151,7 @@ export const routing = {
     } as Record<string, string>,
     examples: {
       text: 'draft, or /regular expression/',
-      project: '~/work/acme',
+      project: '~/clients/acme',
       model: 'claude-haiku-*',
       tool: 'mcp__jira__*',
       tokens_over: '100000',
@@ -221,7 +221,7 @@ export const routing = {
       paths: 'A request counts when it names one anywhere',
       projects: 'Every request of a client that works in this folder counts',
     },
-    examples: { texts: 'project falcon', paths: '*.pem', projects: '~/work/acme' },
+    examples: { texts: 'project falcon', paths: '*.pem', projects: '~/clients/acme' },
     escalation: 'Move a turn that struggles to the cloud',
     escalationHint: 'At most once, until it ends, and it is always said: a call that fails the same way again, answers cut off or empty.',
   },

@@ -148,7 +148,7 @@ export const routing: Catalogue['routing'] = {
     } as Record<string, string>,
     examples: {
       text: '草稿，或 /正则表达式/',
-      project: '~/work/acme',
+      project: '~/clients/acme',
       model: 'claude-haiku-*',
       tool: 'mcp__jira__*',
       tokens_over: '100000',
@@ -218,7 +218,7 @@ export const routing: Catalogue['routing'] = {
       paths: '只要请求中任何地方提到它就算',
       projects: '在此文件夹中工作的客户端的每个请求都算',
     },
-    examples: { texts: '猎鹰项目', paths: '*.pem', projects: '~/work/acme' },
+    examples: { texts: '猎鹰项目', paths: '*.pem', projects: '~/clients/acme' },
     escalation: '把进展不顺的轮次移交云端',
     escalationHint: '每轮最多一次，直到该轮结束，且每次都会告知：同一调用反复失败、回答被截断或为空。',
   },
