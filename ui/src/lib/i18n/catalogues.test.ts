@@ -41,7 +41,7 @@ const SAME_ANYWHERE = /^(?:Branchline|branchline \w+|SHA-256|Claude Code|PowerSh
 const SAME_HERE = {
   de: [
     ...['Backend', 'Backends', 'Status', 'Server', 'Port', 'Name', 'Client', 'Subagent', 'Pause', 'Offline', 'System', 'Header'],
-    ...['Normal', 'Version', 'Embeddings', 'Auto', 'Coder', 'Routing', 'Version 10001'],
+    ...['Normal', 'Version', 'Embeddings', 'Auto', 'Coder', 'Routing'],
   ],
   zh: [],
 } as Record<string, string[]>;

@@ -100,7 +100,6 @@ export const models: Catalogue['models'] = {
     notLoaded: 'Nicht geladen',
     contextOf: (most: string) => `von ${most}`,
     contextHint: 'Tokens des Fensters, mit dem es geladen ist, vom längsten, das es haben könnte',
-    uses: (role: string) => `Genommen als ${role}`,
     load: 'Laden',
     unload: 'Entladen',
     loadOne: (name: string) => `${name} laden`,
@@ -109,7 +108,6 @@ export const models: Catalogue['models'] = {
     actions: 'Was man tun kann',
     check: 'Prüfen',
     checkOne: (name: string) => `${name} prüfen`,
-    loading: (name: string) => `${name} wird geladen`,
     unloaded: (name: string) => `${name} ist entladen`,
   },
 };

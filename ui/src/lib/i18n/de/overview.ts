@@ -11,10 +11,8 @@ export const overview: Catalogue['overview'] = {
   idle: 'Keine Anfrage läuft',
   start: 'Starten',
   stop: 'Anhalten',
-  stopsElsewhere: 'Wird dort angehalten, wo es gestartet wurde, mit Strg+C',
   portTaken: (port: number) => `Stattdessen Port ${port} nehmen`,
   portFree: (port: number) => `Port ${port} ist frei`,
-  version: (version: string) => `Version ${version}`,
   demo: {
     title: 'Vorführung',
     about:

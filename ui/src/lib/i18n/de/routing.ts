@@ -75,7 +75,6 @@ export const routing: Catalogue['routing'] = {
     imagesHint: 'Beschreiben: Das Bildmodell schreibt, was es sieht. Umleiten: Es beantwortet die Runde selbst.',
     describe: 'Beschreiben',
     route: 'Umleiten',
-    saved: 'Gespeichert',
   },
   budget: {
     title: 'Cloud-Budget',

@@ -6,7 +6,6 @@ const amount = amounts('de');
 export const settings: Catalogue['settings'] = {
   title: 'Einstellungen',
   about: 'Fenster, Port, Mitteilungen, was behalten wird',
-  saved: 'Gespeichert',
   problems: {
     title: 'Die Einstellungsdatei enthält Fehler',
     hint: 'Bis sie behoben sind, gelten die letzten guten Einstellungen weiter.',
@@ -42,7 +41,6 @@ export const settings: Catalogue['settings'] = {
     remoteLater: 'Gilt, wenn Branchline neu gestartet wird.',
     hosts: 'Namen, unter denen andere Rechner es rufen',
     hostsHint: 'Einer je Zeile: Rechnernamen oder Adressen dieses Rechners. Anfragen an andere Namen werden abgelehnt.',
-    noToken: 'Wird nicht verlangt',
   },
   notifications: {
     title: 'Mitteilungen',

@@ -33,7 +33,6 @@ export const setup: Catalogue['setup'] = {
     way: 'Wie die Cloud erreicht wird',
     key: 'Mit einem Schlüssel',
     login: 'Mit meiner Claude-Anmeldung',
-    keyHint: 'Der Schlüssel kommt in den Schlüsselbund dieses Systems und nirgendwohin sonst.',
     loginHint: 'Claude Code behält seine eigene Anmeldung. Branchline gibt sie an Anthropic weiter, und an niemanden sonst.',
     provider: 'Anbieter',
     has: (name: string) => `${name} hat einen Schlüssel`,

@@ -98,7 +98,6 @@ export const models = {
     notLoaded: 'Not loaded',
     contextOf: (most: string) => `of ${most}`,
     contextHint: 'Tokens of the window it is loaded with, of the longest it could have',
-    uses: (role: string) => `Used as ${role}`,
     load: 'Load',
     unload: 'Unload',
     loadOne: (name: string) => `Load ${name}`,
@@ -107,7 +106,6 @@ export const models = {
     actions: 'Actions',
     check: 'Check',
     checkOne: (name: string) => `Check ${name}`,
-    loading: (name: string) => `${name} is loading`,
     unloaded: (name: string) => `${name} is unloaded`,
   },
 };

@@ -10,10 +10,8 @@ export const overview = {
   idle: 'No request is running',
   start: 'Start',
   stop: 'Stop',
-  stopsElsewhere: 'Stop it where it was started, with Ctrl+C',
   portTaken: (port: number) => `Use port ${port} instead`,
   portFree: (port: number) => `Port ${port} is free`,
-  version: (version: string) => `Version ${version}`,
   demo: {
     title: 'Demonstration',
     about:

@@ -73,7 +73,6 @@ export const routing = {
     imagesHint: 'Describe: the vision model writes what it sees. Route: it answers the turn itself.',
     describe: 'Describe',
     route: 'Route',
-    saved: 'Saved',
   },
   budget: {
     title: 'Cloud budget',

@@ -5,7 +5,6 @@ const amount = amounts('en');
 export const settings = {
   title: 'Settings',
   about: 'Window, port, notifications, what is kept',
-  saved: 'Saved',
   problems: {
     title: 'The settings file has mistakes',
     hint: 'Until they are mended, the last good settings stay in force.',
@@ -41,7 +40,6 @@ export const settings = {
     remoteLater: 'It counts when Branchline is started again.',
     hosts: 'Names other machines call it by',
     hostsHint: 'One a line: host names or addresses of this machine. Requests for any other name are refused.',
-    noToken: 'Not asked for',
   },
   notifications: {
     title: 'Notifications',

@@ -31,7 +31,6 @@ export const setup = {
     way: 'How to reach the cloud',
     key: 'With a key',
     login: 'With my Claude login',
-    keyHint: 'The key goes to the keyring of this system and nowhere else.',
     loginHint: 'Claude Code keeps its own login. Branchline passes it on to Anthropic, and to nobody else.',
     provider: 'Provider',
     has: (name: string) => `${name} has a key`,

@@ -100,7 +100,6 @@ export const models: Catalogue['models'] = {
     notLoaded: '未加载',
     contextOf: (most: string) => `共 ${most}`,
     contextHint: '加载时的窗口 token 数，以及可能的最大值',
-    uses: (role: string) => `用作${role}`,
     load: '加载',
     unload: '卸载',
     loadOne: (name: string) => `加载 ${name}`,
@@ -109,7 +108,6 @@ export const models: Catalogue['models'] = {
     actions: '操作',
     check: '检查',
     checkOne: (name: string) => `检查 ${name}`,
-    loading: (name: string) => `正在加载 ${name}`,
     unloaded: (name: string) => `已卸载 ${name}`,
   },
 };

@@ -11,10 +11,8 @@ export const overview: Catalogue['overview'] = {
   idle: '没有正在运行的请求',
   start: '启动',
   stop: '停止',
-  stopsElsewhere: '请在启动它的地方用 Ctrl+C 停止',
   portTaken: (port: number) => `改用端口 ${port}`,
   portFree: (port: number) => `端口 ${port} 可用`,
-  version: (version: string) => `版本 ${version}`,
   demo: {
     title: '演示',
     about: '这里的模型都是模拟的。播放一段编码代理的会话：简单的工作留在本机，图片被描述，写坏的工具调用被修好，困难的工作去云端，还有一台服务器出故障。',

@@ -74,7 +74,6 @@ export const routing: Catalogue['routing'] = {
     imagesHint: '描述：视觉模型写出它看到的内容。转派：由它自己回答该轮次。',
     describe: '描述',
     route: '转派',
-    saved: '已保存',
   },
   budget: {
     title: '云端预算',

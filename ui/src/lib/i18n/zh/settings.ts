@@ -6,7 +6,6 @@ const amount = amounts('zh');
 export const settings: Catalogue['settings'] = {
   title: '设置',
   about: '窗口、端口、通知、保留的内容',
-  saved: '已保存',
   problems: {
     title: '设置文件有错误',
     hint: '在改正之前，继续使用上一次有效的设置。',
@@ -42,7 +41,6 @@ export const settings: Catalogue['settings'] = {
     remoteLater: '重新启动 Branchline 后生效。',
     hosts: '其他机器使用的名称',
     hostsHint: '每行一个：本机的主机名或地址。发往其他名称的请求会被拒绝。',
-    noToken: '不要求',
   },
   notifications: {
     title: '通知',

@@ -32,7 +32,6 @@ export const setup: Catalogue['setup'] = {
     way: '如何连接云端',
     key: '使用密钥',
     login: '使用我的 Claude 登录',
-    keyHint: '密钥只存入系统密钥环，不会去别处。',
     loginHint: 'Claude Code 保留自己的登录。Branchline 只把它转交给 Anthropic。',
     provider: '服务商',
     has: (name: string) => `${name} 已有密钥`,
