@@ -22,6 +22,8 @@ test.each([
   ['64k', 64_000],
   ['128 000', 128_000],
   ['65,536', 65_536],
+  ['64 K', 64_000],
+  ['1.5k', undefined],
   ['', undefined],
   ['much', undefined],
   ['0', undefined],

@@ -1,6 +1,7 @@
 // What a threshold would have done to past turns.
 
 import type { RecentScore } from '$lib/api/generated/api';
+import { ungrouped } from '$lib/text';
 
 export interface Bin {
   /** The first score of the bin; it reaches to the next one. */
@@ -29,8 +30,7 @@ export const scored = (recent: readonly RecentScore[]): number[] => recent.map((
 
 /** The settings' value of a token limit typed by a human; nothing where it is none. */
 export function tokenLimit(text: string): number | undefined {
-  const plain = text.trim().toLowerCase().replaceAll(/[\s_,.']/g, '');
-  const match = /^(\d+)(k?)$/.exec(plain);
+  const match = /^(\d+)\s*(k?)$/.exec(ungrouped(text).toLowerCase());
   const value = match === null ? NaN : Number(match[1]) * (match[2] === 'k' ? 1_000 : 1);
   return Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }
