@@ -17,6 +17,9 @@ test('the engine is heard in the language that is spoken', () => {
   expect(said('lmstudio:a holds 4096 tokens, about 9000 are needed')).toBe('lmstudio:a fasst 4096 Tokens, etwa 9000 werden gebraucht');
   expect(said('1 code blocks, 3 list items')).toBe('1 Codeblöcke, 3 Listenpunkte');
   expect(said('about 63 tokens, 37 different words')).toBe('etwa 63 Tokens, 37 verschiedene Wörter');
+  expect(said('the same call failed 3 times: the turn goes on in the cloud (escalated)')).toBe(
+    'derselbe Aufruf ist 3-mal gescheitert: Die Runde geht in der Cloud weiter',
+  );
   words.use('zh-Hans', 'zh-CN', zh);
   expect(said('2 image(s) will be described for a model that cannot see')).toBe('将为看不见图片的模型描述 2 张图片');
   expect(signalName('complex_words')).toBe('复杂词语');

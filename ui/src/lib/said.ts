@@ -40,7 +40,12 @@ const COUNTS = /^\d+ [A-Za-z ]+(?:, \d+ [A-Za-z ]+)+$/;
 function phrase(text: string): string | undefined {
   for (const { pattern, names, other } of templates(t().engine.reasons)) {
     const found = pattern.exec(text);
-    if (found) return other.replaceAll(PLACE, (_, name: string) => found[names.indexOf(name) + 1] ?? '');
+    if (!found) continue;
+    return other.replaceAll(PLACE, (_, name: string) => {
+      const value = found[names.indexOf(name) + 1] ?? '';
+      // A reason inside of a reason.
+      return name === 'why' ? said(value) : value;
+    });
   }
   return undefined;
 }
