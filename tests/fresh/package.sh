@@ -6,7 +6,7 @@ export DEBIAN_FRONTEND=noninteractive
 # Everything in the system but what belongs to apt, dpkg and caches.
 files() {
     find / -xdev \( -path /proc -o -path /dev -o -path /tmp -o -path /fresh -o -path /home -o -path /root -o -path /var/lib/dpkg -o -path /var/lib/apt \
-        -o -path /var/cache -o -path /var/log -o -name '*.cache' -o -name mimeinfo.cache \) -prune -o -print | sort
+        -o -path /var/cache -o -path /var/log -o -name '*.cache' \) -prune -o -print | sort
 }
 
 step "the base system, and a desktop to be seen on"
