@@ -1,7 +1,7 @@
 // What is worth a line under "last events": what was heard, and what past requests tell, newest first.
 
 import type { BudgetView, RequestRecord } from '$lib/api/generated/api';
-import { said } from '$lib/said';
+import { said, told } from '$lib/said';
 import type { Heard } from '$lib/stores/live.svelte';
 import type { Row } from '$lib/stores/records.svelte';
 
@@ -55,7 +55,7 @@ function fromRecord(record: RequestRecord): Notable | undefined {
   const subject = record.model ?? (record.requested_model || record.path);
   const request = record.id;
   if (record.error !== null) {
-    return { at: record.at, tone: 'bad', kind: 'error', subject, detail: record.error.message, request };
+    return { at: record.at, tone: 'bad', kind: 'error', subject, detail: told(record.error).message, request };
   }
   const moved = record.decision.escalated;
   if (moved) return { at: record.at, tone: 'warn', kind: 'escalated', subject, detail: said(moved), request };

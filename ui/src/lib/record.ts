@@ -2,7 +2,7 @@
 
 import type { Outcome, RecordFilter, RequestRecord } from '$lib/api/generated/api';
 import { rate } from '$lib/format';
-import { said } from '$lib/said';
+import { said, told } from '$lib/said';
 
 /** Everything that was read of the prompt, from caches or not. */
 export function tokensRead({ usage }: Pick<RequestRecord, 'usage'>): number {
@@ -20,7 +20,7 @@ export function goesTo(record: RequestRecord): { backend: string | null; model: 
 
 /** The one reason there is room for in a list. */
 export function why(record: RequestRecord): string {
-  if (record.error !== null) return record.error.message;
+  if (record.error !== null) return told(record.error).message;
   return record.fallback ?? said(record.decision.reasons.at(-1) ?? '');
 }
 

@@ -4,7 +4,7 @@ import { de } from './i18n/de';
 import { en } from './i18n/en';
 import { words } from './i18n/words.svelte';
 import { zh } from './i18n/zh';
-import { said, signalName } from './said';
+import { said, signalName, told } from './said';
 
 vi.stubGlobal('document', { documentElement: {} });
 afterEach(() => words.use('en', 'en', en));
@@ -23,6 +23,35 @@ test('the engine is heard in the language that is spoken', () => {
   words.use('zh-Hans', 'zh-CN', zh);
   expect(said('2 image(s) will be described for a model that cannot see')).toBe('将为看不见图片的模型描述 2 张图片');
   expect(signalName('complex_words')).toBe('复杂词语');
+});
+
+test('the doctor is understood, with what its words hold', () => {
+  words.use('de', 'de', de);
+  expect(said('called get_weather({"city":"Paris"}); the answer came in one piece')).toBe(
+    'rief get_weather({"city":"Paris"}) auf; die Antwort kam in einem Stück',
+  );
+  expect(said('first token after 90 ms, 12 tokens/s: slow for an agent')).toBe('erstes Token nach 90 ms, 12 Tokens/s: langsam für einen Agenten');
+});
+
+test('an error says what it means before the words of the engine, and what to do', () => {
+  const error = { code: 'missing_key', message: 'anthropic needs a key', hint: '`branchline key set anthropic`' };
+  expect(told(error)).toBe(error);
+  words.use('de', 'de', de);
+  expect(told(error)).toEqual({
+    code: 'missing_key',
+    message: 'dem Backend fehlt ein Schlüssel: anthropic needs a key',
+    hint: '`branchline key set NAME`, oder `BRANCHLINE_KEY_<NAME>`',
+  });
+  const strange = { message: 'no such thing', hint: 'none' };
+  expect(told(strange)).toBe(strange);
+  expect(told(undefined)).toBeUndefined();
+});
+
+test('every code of the list of errors is translated, and no other', () => {
+  const list = readFileSync(new URL('../../../docs/troubleshooting.md', import.meta.url), 'utf8');
+  const codes = [...list.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, code]) => code);
+  expect(codes.length).toBeGreaterThan(50);
+  for (const { errors } of [de, zh]) expect(Object.keys(errors)).toEqual(codes);
 });
 
 test('what nobody has translated stays as it was written', () => {
@@ -44,10 +73,14 @@ test('every phrase is translated into every language, with all that varies in it
   }
 });
 
-test('the phrases are those the engine writes', () => {
-  const folder = new URL('../../../crates/routing/src/', import.meta.url);
+function sources(folder: URL): string[] {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.rs'));
-  const source = files.map((path) => readFileSync(new URL(path, folder), 'utf8')).join('\n');
+  return files.map((path) => readFileSync(new URL(path, folder), 'utf8'));
+}
+
+test('the phrases are those the engine writes', () => {
+  const folders = ['routing/src/', 'proxy/src/doctor/'].map((crate) => new URL(crate, new URL('../../../crates/', import.meta.url)));
+  const source = folders.flatMap(sources).join('\n');
   const counted = (phrase: string) => phrase.startsWith('{count} ') && source.includes(`"${phrase.slice('{count} '.length)}"`);
   const written = (phrase: string) =>
     phrase.startsWith('model id ') || counted(phrase) || source.includes(`"${phrase.replaceAll(/\{\w*\.[^}]*\}/g, '{}')}"`);

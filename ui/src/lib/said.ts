@@ -30,22 +30,22 @@ function template(key: string, other: string): Template {
 
 /** A reason as the user's language has it. */
 export function said(text: string): string {
-  const parts = COUNTS.test(text) ? text.split(', ') : [text];
-  return parts.map((part) => phrase(part) ?? part).join(', ');
+  return listed(text) ?? phrase(text) ?? text;
 }
 
-/** What a prompt is made of comes as one line: "2 code blocks, 3 list items". */
-const COUNTS = /^\d+ [A-Za-z ]+(?:, \d+ [A-Za-z ]+)+$/;
+/** Several phrases come as one line: "2 code blocks, 3 list items". */
+function listed(text: string): string | undefined {
+  const parts = text.split(', ');
+  const known = parts.map(phrase);
+  return parts.length > 1 && known.every((part) => part !== undefined) ? known.join(', ') : undefined;
+}
 
 function phrase(text: string): string | undefined {
   for (const { pattern, names, other } of templates(t().engine.reasons)) {
     const found = pattern.exec(text);
     if (!found) continue;
-    return other.replaceAll(PLACE, (_, name: string) => {
-      const value = found[names.indexOf(name) + 1] ?? '';
-      // A reason inside of a reason.
-      return name === 'why' ? said(value) : value;
-    });
+    // What is put in may be a phrase itself.
+    return other.replaceAll(PLACE, (_, name: string) => said(found[names.indexOf(name) + 1] ?? ''));
   }
   return undefined;
 }
@@ -54,4 +54,19 @@ function phrase(text: string): string | undefined {
 export function signalName(label: string): string {
   const plain = label.replaceAll('_', ' ');
   return t().engine.signals[plain] ?? plain;
+}
+
+interface Failure {
+  code?: string;
+  message: string;
+  hint?: string | null;
+}
+
+/** An error and what to do, in the user's language: the code's meaning stands before the engine's own words, which name what it is about. */
+export function told(error: Failure): Failure;
+export function told(error: Failure | undefined): Failure | undefined;
+export function told(error: Failure | undefined): Failure | undefined {
+  const [what, next] = t().errors[error?.code ?? ''] ?? [];
+  if (error === undefined || what === undefined) return error;
+  return { code: error.code, message: `${what}: ${error.message}`, hint: next };
 }

@@ -11,7 +11,7 @@ const OTHERS = { de, zh };
 /** Every phrase of a catalogue under its path: `log.filter.text`. */
 function phrases(tree: object, path = ''): Map<string, Phrase> {
   // The engine's own phrases are in the test of `said`.
-  if (path === 'engine') return new Map();
+  if (path === 'engine' || path === 'errors') return new Map();
   const found = new Map<string, Phrase>();
   for (const [key, value] of Object.entries(tree) as [string, Phrase | object][]) {
     const here = path === '' ? key : `${path}.${key}`;

@@ -1,6 +1,7 @@
 // Short messages that come and go in the corner.
 
 import { CallError } from '$lib/host';
+import { told } from '$lib/said';
 
 export interface Toast {
   id: number;
@@ -24,8 +25,8 @@ class Toasts {
 
   /** Says what was thrown, with its hint. */
   fail(thrown: unknown) {
-    const error = CallError.from(thrown);
-    this.say(error.message, 'bad', error.hint);
+    const error = told(CallError.from(thrown));
+    this.say(error.message, 'bad', error.hint ?? null);
   }
 
   drop(id: number) {

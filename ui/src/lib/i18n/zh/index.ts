@@ -4,6 +4,7 @@ import { log } from './log';
 import { models } from './models';
 import { routing } from './routing';
 import { engine } from './engine';
+import { errors } from './errors';
 import { images } from './images';
 import { backends } from './backends';
 import { connect } from './connect';
@@ -11,4 +12,4 @@ import { settings } from './settings';
 import { setup } from './setup';
 import type { Catalogue } from '../en';
 
-export const zh: Catalogue = { common, overview, log, models, routing, images, backends, connect, settings, setup, engine };
+export const zh: Catalogue = { common, overview, log, models, routing, images, backends, connect, settings, setup, engine, errors };
