@@ -8,7 +8,7 @@ mod decoder;
 mod encoder;
 mod scan;
 
-pub(super) use chunk::{Delta, read_delta, read_usage, stop_reason};
+pub(super) use chunk::{CallDelta, Delta, read_delta, read_usage, stop_reason};
 pub use decoder::Decoder;
 pub(super) use decoder::{call_id, tool_reason};
 pub use encoder::Encoder;

@@ -2,7 +2,9 @@
 
 use super::messages::arguments;
 use crate::codec::openai_chat::read::{elements, get, members, text};
-use crate::codec::openai_chat::stream::{Delta, Scan, call_id, read_delta, read_usage, stop_reason, tool_reason};
+use crate::codec::openai_chat::stream::{
+    CallDelta, Delta, Scan, call_id, read_delta, read_usage, stop_reason, tool_reason,
+};
 use crate::failure;
 use crate::hub::{Block, BlockKind, Failure, FailureKind, Response};
 use crate::text::Text;
@@ -24,7 +26,7 @@ pub(super) fn read(body: &str) -> Result<Response<'_>, Failure> {
     };
     let id = get(&found, "id").and_then(text).unwrap_or_default();
     let content = blocks(&delta, &id);
-    let scan = delta.calls.last().and_then(|call| call.arguments.as_ref()).map(complete);
+    let scan = delta.calls.last().and_then(CallDelta::first_arguments).map(complete);
     let called = delta.calls.iter().any(|call| call.name.is_some());
     let cut = !delta.calls.is_empty() && scan != Some(true);
     let reason = tool_reason(finish, called, scan == Some(false), cut, delta.refusal.is_some());
@@ -77,7 +79,9 @@ fn blocks<'a>(delta: &Delta<'a>, response: &Text<'_>) -> Vec<Block<'a>> {
                 let kind = BlockKind::ToolUse { id: Text::escaped_owned(id), name: name.clone(), input };
                 content.push(kind.into());
             }
-            None => content.extend(call.arguments.clone().filter(|text| !text.is_blank()).map(Block::from_text)),
+            None => {
+                content.extend(call.first_arguments().filter(|text| !text.is_blank()).cloned().map(Block::from_text));
+            }
         }
     }
     content

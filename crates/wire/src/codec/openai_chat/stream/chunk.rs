@@ -41,6 +41,14 @@ pub(in super::super) struct CallDelta<'a> {
     pub(in super::super) arguments: Option<Text<'a>>,
 }
 
+impl<'a> CallDelta<'a> {
+    /// The arguments, where none came before. No object begins with `null`: some servers write it where there are no
+    /// arguments (litellm #5063). Behind others it is a value like any other.
+    pub(in super::super) fn first_arguments(&self) -> Option<&Text<'a>> {
+        self.arguments.as_ref().filter(|text| !text.is("null"))
+    }
+}
+
 /// Reads a chunk. Members of the wrong type are taken for absent.
 pub(super) fn read(data: &str) -> Result<Chunk<'_>, Error> {
     let mut chunk = Chunk::default();
@@ -195,8 +203,6 @@ fn function(source: &str) -> Result<CallDelta<'_>, Error> {
 /// Arguments as the inside of a JSON string; some servers send an object where a string should stand.
 fn arguments(value: &str) -> Option<Text<'_>> {
     match value.as_bytes().first() {
-        // No object begins so: some servers write it where there are no arguments (litellm #5063).
-        Some(b'"') if value == "\"null\"" => None,
         Some(b'"') => filled(value),
         Some(b'{') => Some(Text::plain(value)),
         _ => None,

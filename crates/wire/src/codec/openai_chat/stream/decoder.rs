@@ -145,7 +145,8 @@ impl Decoder {
         }
         // Once the object is closed there is nothing to add: some servers repeat the whole arguments at the end.
         let late = call.done || call.scan.is_complete();
-        match delta.arguments.as_ref().filter(|_| !late) {
+        let given = if call.begun { delta.arguments.as_ref() } else { delta.first_arguments() };
+        match given.filter(|_| !late) {
             Some(fragment) => {
                 call.begun |= !fragment.is_blank();
                 call.scan.feed(&fragment.decode());

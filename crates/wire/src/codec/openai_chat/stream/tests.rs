@@ -143,7 +143,15 @@ fn arguments_repeated_whole_at_the_end_are_not_added() {
 
 #[test]
 fn litellm_5063_a_call_without_arguments_stays_empty() {
-    assert_eq!(deltas(&[call(0, "c1", "f", "")], "tool_calls"), ["tool c1 f", "/", "stop ToolUse"]);
+    for nothing in ["", "null"] {
+        assert_eq!(deltas(&[call(0, "c1", "f", nothing)], "tool_calls"), ["tool c1 f", "/", "stop ToolUse"]);
+    }
+}
+
+#[test]
+fn a_null_inside_streamed_arguments_is_a_value() {
+    let list = [call(0, "c1", "f", ""), more(0, "{\"a\":"), more(0, "null"), more(0, "}")];
+    assert_eq!(deltas(&list, "tool_calls"), ["tool c1 f", "+{\"a\":", "+null", "+}", "/", "stop ToolUse"]);
 }
 
 #[test]
