@@ -89,16 +89,23 @@ impl PathGlob {
 
     /// The same as an expression that finds the path where it is named in a text.
     fn expression(&self) -> String {
-        const BEFORE: &str = r#"(?:^|[\s"'`=:(<\[,@])"#;
+        const BEFORE: &str = r#"(?:^|[\s"'`=:(<>\[{,;|&*@])"#;
         const DEEPER: &str = r#"[^\s"'`<>|]*[/\\]"#;
-        let name = |glob: &Glob| match glob.0.as_str() {
-            "**" => String::from(r#"(?:[^\s"'`<>|]+)?"#),
-            text => regex::escape(text).replace(r"\*", r#"[^/\\\s"'`]*"#).replace(r"\?", "."),
+        // Sources of JSON and URLs write more than one.
+        const SLASH: &str = r"[/\\]+";
+        let last = self.names.len().saturating_sub(1);
+        let name = |(at, glob): (usize, &Glob)| match glob.0.as_str() {
+            "**" if at == last => String::from(r#"(?:[^\s"'`<>|]+)?"#),
+            "**" => format!(r#"(?:[^\s"'`<>|]+{SLASH})?"#),
+            text => {
+                let name = regex::escape(text).replace(r"\*", r#"[^/\\\s"'`]*"#).replace(r"\?", ".");
+                if at == last { name } else { name + SLASH }
+            }
         };
-        let names: Vec<String> = self.names.iter().map(name).collect();
+        let names: String = self.names.iter().enumerate().map(name).collect();
         let start =
-            if self.rooted { format!(r"{BEFORE}(?:[a-z]:)?[/\\]") } else { format!("(?:{BEFORE}|{BEFORE}{DEEPER})") };
-        format!("(?i){start}{}(?:$|[^\\w-])", names.join(r"[/\\]+"))
+            if self.rooted { format!("{BEFORE}(?:[a-z]:)?{SLASH}") } else { format!("(?:{BEFORE}|{BEFORE}{DEEPER})") };
+        format!("(?i){start}{names}(?:$|[^\\w-])")
     }
 }
 
@@ -162,7 +169,7 @@ impl Finder {
     /// Words as they are written in the settings; each gets its own name for the log, by `named`.
     ///
     /// # Errors
-    /// A pattern that is empty, or an expression that is none.
+    /// A pattern that is empty, an expression that is none, or more than one search can look for.
     pub fn words(patterns: &[String], named: impl Fn(usize) -> String) -> Result<Self, PatternError> {
         let expressions: Result<Vec<String>, PatternError> = patterns.iter().map(|text| expression(text)).collect();
         let needs = patterns.iter().map(|text| needed(text)).collect();
@@ -173,7 +180,7 @@ impl Finder {
     /// This finder, and paths where a text names them.
     ///
     /// # Errors
-    /// None that a [`PathGlob`] can cause.
+    /// When there are more than one search can look for.
     pub fn and_paths(self, paths: &[(String, PathGlob)]) -> Result<Self, PatternError> {
         let mut expressions = self.set.map(|set| set.patterns().to_vec()).unwrap_or_default();
         let (words, mut names, mut needs) = (self.words, self.names, self.needs);
@@ -189,7 +196,14 @@ impl Finder {
         if expressions.is_empty() {
             return Ok(Self::default());
         }
-        let refuse = |error: regex::Error| PatternError { pattern: expressions.join(", "), reason: error.to_string() };
+        let refuse = |error: regex::Error| {
+            let pattern = match expressions.as_slice() {
+                [only] => only.clone(),
+                // Only how many: they are what is to be kept secret.
+                many => format!("{} patterns together", many.len()),
+            };
+            PatternError { pattern, reason: error.to_string() }
+        };
         let set = |of: &[&String]| RegexSetBuilder::new(of).size_limit(4 << 20).build().map_err(refuse);
         let whole = set(&expressions.iter().collect::<Vec<_>>())?;
         let free: Vec<_> = expressions.iter().zip(&needs).filter(|(_, need)| need.is_none()).map(|(e, _)| e).collect();
@@ -246,9 +260,15 @@ impl Finder {
 
 /// The longest letters a pattern of words needs; a regular expression may need none.
 fn needed(pattern: &str) -> Option<String> {
-    let text = pattern.trim();
-    let is_expression = text.len() > 1 && text.starts_with('/') && text.ends_with('/');
-    if is_expression { None } else { longest(text.split(|c: char| c.is_whitespace() || c == '*')) }
+    if between_slashes(pattern).is_some() {
+        return None;
+    }
+    longest(pattern.split(|c: char| c.is_whitespace() || c == '*'))
+}
+
+/// The regular expression of a pattern that is one.
+fn between_slashes(pattern: &str) -> Option<&str> {
+    pattern.trim().strip_prefix('/')?.strip_suffix('/').filter(|inside| !inside.is_empty())
 }
 
 fn longest<'t>(parts: impl Iterator<Item = &'t str>) -> Option<String> {
@@ -260,14 +280,14 @@ fn longest<'t>(parts: impl Iterator<Item = &'t str>) -> Option<String> {
 /// `/…/` is a regular expression; anything else is words: any case, any space between them, whole words, `*` goes on.
 fn expression(pattern: &str) -> Result<String, PatternError> {
     let refuse = |reason: &str| PatternError { pattern: pattern.to_owned(), reason: reason.to_owned() };
-    let text = pattern.trim();
-    if let Some(inside) = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|s| !s.is_empty()) {
+    if let Some(inside) = between_slashes(pattern) {
         regex::Regex::new(inside).map_err(|error| {
             let said = error.to_string();
             refuse(said.lines().last().unwrap_or_default().trim_start_matches("error: "))
         })?;
         return Ok(inside.to_owned());
     }
+    let text = pattern.trim();
     if !text.contains(char::is_alphanumeric) {
         return Err(refuse("it would be found everywhere"));
     }
@@ -394,8 +414,24 @@ mod tests {
             ("in /home/me/clients2", None),
             ("source .env", Some(".env")),
             ("process.env.PATH", None),
+            ("<path>/home/me/clients/x</path>", Some("/home/me/clients")),
+            ("file:///home/me/clients/x", Some("/home/me/clients")),
+            (r"C:\\home\\me\\clients", Some("/home/me/clients")),
+            ("env>secrets/log;ls", Some("secrets")),
+            ("|secrets/a|b|", Some("secrets")),
         ] {
             assert_eq!(found.find(text), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn any_number_of_folders_may_be_none() {
+        for pattern in ["/srv/**/keys", "srv/**/keys", "**/keys", "/srv/**"] {
+            let found = finder(&[], &[pattern]);
+            for path in ["/srv/keys/x", "/srv/a/keys", "/srv/a/b/keys"] {
+                assert!(PathGlob::new(pattern).covers(path), "{pattern} on {path}");
+                assert_eq!(found.find(&format!("see {path}")), Some(pattern), "{path}");
+            }
         }
     }
 
