@@ -27,14 +27,18 @@ pub fn working_folder(request: &Request<'_>) -> Option<String> {
 fn in_text(text: &Text<'_>) -> Option<String> {
     let escaped = text.as_escaped();
     MARKS.iter().find_map(|mark| {
-        let start = memmem::find(escaped.as_bytes(), mark.as_bytes())? + mark.len();
-        let rest = &escaped[start..];
-        // A line ends in an escaped `\n`, and a Windows path holds escaped backslashes before an `n`.
-        let line = Text::escaped(&rest[..rest.floor_char_boundary(LONGEST)]).decode().into_owned();
-        let path = line.split(['\n', '<', '\r']).next().unwrap_or_default().trim().trim_matches(['`', '"']);
-        let is_absolute = path.starts_with('/') || path.get(1..3).is_some_and(|drive| drive == ":\\" || drive == ":/");
-        is_absolute.then(|| path.to_owned())
+        let mut found = memmem::find_iter(escaped.as_bytes(), mark.as_bytes());
+        found.find_map(|at| path_at(&escaped[at + mark.len()..]))
     })
+}
+
+/// The path a text begins with; `None` where it is not a whole one, as in a sentence about the working directory.
+fn path_at(escaped: &str) -> Option<String> {
+    // A line ends in an escaped `\n`, and a Windows path holds escaped backslashes before an `n`.
+    let line = Text::escaped(&escaped[..escaped.floor_char_boundary(LONGEST)]).decode().into_owned();
+    let path = line.split(['\n', '<', '\r']).next().unwrap_or_default().trim().trim_matches(['`', '"']);
+    let is_absolute = path.starts_with('/') || path.get(1..3).is_some_and(|drive| drive == ":\\" || drive == ":/");
+    is_absolute.then(|| path.to_owned())
 }
 
 #[cfg(test)]
@@ -70,6 +74,8 @@ mod tests {
         let inside =
             json!([{"role": "user", "content": "go"}, {"role": "system", "content": "Working directory: /srv/demo"}]);
         assert_eq!(with(json!(""), inside).as_deref(), Some("/srv/demo"));
+        let twice = json!("Stay in the working directory: it is yours.\n<env>\nWorking directory: /srv/demo\n</env>");
+        assert_eq!(with(twice, hello.clone()).as_deref(), Some("/srv/demo"));
         assert_eq!(with(json!("Primary working directory: `<project>`"), hello).as_deref(), None);
     }
 
