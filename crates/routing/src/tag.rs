@@ -63,9 +63,17 @@ fn cuts(text: &str, body: &str, catalog: &Catalog) -> Vec<Range<usize>> {
     }
     let found = tags(text).into_iter().filter(|(_, route)| Target::from_route(route, catalog).is_ok());
     let cuts: Vec<Range<usize>> = found.map(|(place, _)| place).collect();
-    // A text of nothing else would be empty without it, and an empty text is refused by servers.
-    let left = text.len() - cuts.iter().map(ExactSizeIterator::len).sum::<usize>();
-    if left == 0 {
+    if cuts.is_empty() {
+        return cuts;
+    }
+    // A text of nothing else would be blank without it, and a blank text is refused by servers.
+    let (mut left, mut from) = (String::new(), 0);
+    for cut in &cuts {
+        left.push_str(&text[from..cut.start]);
+        from = cut.end;
+    }
+    left.push_str(&text[from..]);
+    if Text::escaped(&left).is_blank() {
         return Vec::new();
     }
     cuts.into_iter().map(|cut| cut.start + offset..cut.end + offset).collect()
@@ -154,8 +162,10 @@ mod tests {
             let said = body(&json!([{"role": "user", "content": content}]));
             assert_eq!(cleaned(&said), (None, said.clone()));
         }
-        let alone = body(&json!([{"role": "user", "content": "<branchline:cloud>"}]));
-        assert_eq!(cleaned(&alone), (Some(Target::Cloud), alone.clone()));
+        for alone in ["<branchline:cloud>", " <branchline:cloud>\n\n", "<branchline:cloud> <branchline:cloud>"] {
+            let said = body(&json!([{"role": "user", "content": alone}]));
+            assert_eq!(cleaned(&said), (Some(Target::Cloud), said.clone()), "{alone}");
+        }
     }
 
     #[test]
