@@ -265,7 +265,9 @@ impl When {
             match (sent, value) {
                 (None, _) => return Some(format!("there is no header {name}")),
                 (Some((_, sent)), Some(wanted)) if !wanted.is_match(sent) => {
-                    return Some(format!("the header {name} is \"{sent}\", not {wanted}"));
+                    // The value of a header that may hold a key is not repeated.
+                    let is = if is_header_kept(name) { format!("\"{sent}\", ") } else { String::new() };
+                    return Some(format!("the header {name} is {is}not {wanted}"));
                 }
                 _ => {}
             }
@@ -368,6 +370,13 @@ mod tests {
             tools: vec!["Bash".into(), "mcp__jira__search".into()],
             clock: Some(Clock { minute: 10 * 60, day: Day::Sat }),
         }
+    }
+
+    #[test]
+    fn the_value_of_a_header_that_may_hold_a_key_is_not_told() {
+        let sent = Circumstances { headers: vec![("x-api-key".into(), "geheim".into())], ..Circumstances::default() };
+        let when = When { header: Some(("X-Api-Key".into(), Some(Glob::new("team-*")))), ..When::default() };
+        assert_eq!(when.unmet(&Turn::default(), &sent).as_deref(), Some("the header X-Api-Key is not team-*"));
     }
 
     #[test]
