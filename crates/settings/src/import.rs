@@ -232,7 +232,7 @@ const HOUSEKEEPING: [(&str, &str); 14] = [
     ("NON_INTERACTIVE_MODE", "nothing of the kind is needed"),
     ("CUSTOM_ROUTER_PATH", "programs are not run; write [[rules]]"),
     ("transformers", "Branchline adapts requests by itself"),
-    ("StatusLine", "there is none"),
+    ("StatusLine", "Branchline's own is set with `branchline connect claude --statusline`"),
     ("REWRITE_SYSTEM_PROMPT", "prompts are not rewritten"),
 ];
 
