@@ -145,9 +145,10 @@ impl Draft {
     /// A server: one of those that are known by their address, or one of its own.
     fn server(&mut self, theirs: &str, url: &str, at: &str) {
         let (base, anthropic) = base_of(url);
-        let Ok(parsed) = base.parse::<BaseUrl>() else {
-            self.leave(at, format!("\"{base}\" is no address"));
-            return;
+        let parsed = match base.parse::<BaseUrl>() {
+            Ok(parsed) => parsed,
+            // In these words a password in it does not stand.
+            Err(error) => return self.leave(at, error.to_string()),
         };
         let known = PRESETS.iter().find(|preset| {
             let preset = preset.base_url.and_then(|url| url.parse::<BaseUrl>().ok());

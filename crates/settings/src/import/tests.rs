@@ -143,6 +143,14 @@ fn the_first_claude_code_router_becomes_the_four_role_mode() {
 }
 
 #[test]
+fn a_password_in_an_address_is_not_told() {
+    let file = r#"{"Providers": [{"name": "a", "api_base_url": "https://me:geheim@llm.example.org/v1"}]}"#;
+    let imported = foreign(file).unwrap();
+    assert_eq!(left(&imported), ["Providers[0]"]);
+    assert!(!format!("{imported:?}").contains("geheim"), "{imported:?}");
+}
+
+#[test]
 fn other_files_are_none_of_theirs() {
     for text in ["", "{}", "[routing]\nthreshold = 60\n", "{\"backends\": {}}", "nonsense"] {
         assert!(foreign(text).is_none(), "{text}");
