@@ -90,17 +90,22 @@ pub(crate) fn asks_to_go_on(text: &str) -> bool {
 pub(crate) fn read(turn: &[Message<'_>]) -> Struggle {
     let mut found = Struggle::default();
     let mut failed: Vec<&Text<'_>> = Vec::new();
-    for block in turn.iter().skip(1).flat_map(|message| message.content.blocks()) {
-        match &block.kind {
-            BlockKind::ToolResult { tool_use_id, content, is_error } => {
-                found.steps += 1;
-                if *is_error {
-                    failed.push(tool_use_id);
-                    found.malformed += u32::from(is_refused_by_client(content));
+    for message in turn.iter().skip(1) {
+        if let Content::Text(text) = &message.content {
+            found.cut_off += u32::from(asks_to_go_on(text.as_escaped()));
+        }
+        for block in message.content.blocks() {
+            match &block.kind {
+                BlockKind::ToolResult { tool_use_id, content, is_error } => {
+                    found.steps += 1;
+                    if *is_error {
+                        failed.push(tool_use_id);
+                        found.malformed += u32::from(is_refused_by_client(content));
+                    }
                 }
+                BlockKind::Text { text } => found.cut_off += u32::from(asks_to_go_on(text.as_escaped())),
+                _ => {}
             }
-            BlockKind::Text { text } => found.cut_off += u32::from(asks_to_go_on(text.as_escaped())),
-            _ => {}
         }
     }
     if !failed.is_empty() {
@@ -180,6 +185,20 @@ mod tests {
             refused("File has not been read yet"),
         ]);
         assert_eq!(found.malformed, 2);
+    }
+
+    #[test]
+    fn a_request_for_the_rest_counts_as_a_string_and_as_a_block() {
+        let go_on = "Output token limit hit. Resume directly.";
+        let body = json!({"model": "auto", "max_tokens": 9, "messages": [
+            {"role": "user", "content": "fix it"},
+            {"role": "assistant", "content": "first"},
+            {"role": "user", "content": go_on},
+            {"role": "assistant", "content": "second"},
+            {"role": "user", "content": [{"type": "text", "text": go_on}]},
+        ]});
+        let text = body.to_string();
+        assert_eq!(read(&decode_request(Protocol::Anthropic, &text).unwrap().messages).cut_off, 2);
     }
 
     #[test]
