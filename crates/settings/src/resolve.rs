@@ -96,7 +96,7 @@ pub enum Auth {
 pub struct Timeouts {
     /// Until there is a connection.
     pub connect: Duration,
-    /// Until the first byte of the answer.
+    /// Until the first word of the answer; its head does not count, a prompt is read behind it.
     pub first_byte: Duration,
     /// Between two pieces of the answer.
     pub idle: Duration,
