@@ -4,6 +4,9 @@ use branchline_routing::{Glob, ModelRef};
 
 use crate::schema::{Alias, Settings};
 
+/// Names with a meaning of their own: no alias may be called so, and no pattern means them.
+pub(crate) const RESERVED_MODELS: [&str; 3] = ["auto", "local", "cloud"];
+
 /// An alias that fits a model id.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FoundAlias<'s> {
@@ -19,7 +22,8 @@ impl Settings {
     /// The alias a model id means: the very name first, then the pattern that says most; `[aliases]` before `[model_map]`.
     #[must_use]
     pub fn alias(&self, id: &str) -> Option<FoundAlias<'_>> {
-        if self.aliases.is_empty() && self.model_map.is_empty() {
+        let nothing_set = self.aliases.is_empty() && self.model_map.is_empty();
+        if nothing_set || id.is_empty() || RESERVED_MODELS.contains(&id) {
             return None;
         }
         let by_name =
@@ -66,5 +70,12 @@ mod tests {
         assert_eq!(found("gpt-6-sol").as_deref(), Some("gpt"));
         assert_eq!(found("qwen"), None);
         assert_eq!(report.settings.alias("claude-3-5-haiku-latest").unwrap().models.len(), 2);
+    }
+
+    #[test]
+    fn a_pattern_for_everything_leaves_the_names_of_routes_alone() {
+        let settings = check("[model_map]\n\"*\" = \"vllm:any\"\n").into_settings().unwrap();
+        assert!(settings.alias("gpt-6-sol").is_some());
+        assert_eq!(["auto", "local", "cloud", ""].map(|id| settings.alias(id)), [None; 4]);
     }
 }

@@ -3,12 +3,10 @@
 use branchline_routing::Finder;
 
 use super::{AT_LEAST_ONE, Findings, RETRIES, check_model};
+use crate::alias::RESERVED_MODELS;
 use crate::compile;
 use crate::key_path::KeyPath;
 use crate::schema::{Alias, Candidates, Rule, RuleWhen, Settings};
-
-/// Names a client uses to force a side; an alias must not take them away.
-const RESERVED_MODELS: [&str; 3] = ["auto", "local", "cloud"];
 
 pub(super) fn check(settings: &Settings, found: &mut Findings) {
     for (name, alias) in &settings.aliases {
