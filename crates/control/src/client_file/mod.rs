@@ -177,7 +177,7 @@ pub fn named(file: &Path) -> Result<String> {
 pub fn look(file: &Path, data_dir: &Path, wanted: &[Wanted]) -> Result<ClientFileView> {
     let opened = Opened::open(file, data_dir)?;
     opened.is_read()?;
-    opened.view(wanted)
+    opened.view(&opened.with_earlier(wanted)?)
 }
 
 /// Merges the values into the file. `replace` allows to overwrite values that are not ours; taking back restores them.
@@ -299,7 +299,7 @@ fn disconnect_on(disk: &impl Disk, file: &Path, data_dir: &Path) -> Result<Clien
     };
     let undone = ClientFileUndone {
         file: opened.target.display().to_string(),
-        exact: opened.is_known(),
+        exact: opened.base.as_deref().map(hash) == journal.before,
         kept: opened.changed_by_others(journal)?,
     };
     let undo = || -> std::io::Result<()> {

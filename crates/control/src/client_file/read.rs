@@ -41,9 +41,9 @@ impl Opened {
     }
 
     /// The very bytes we knew: what was before can come back exactly.
-    pub(super) fn is_known(&self) -> bool {
-        let Some(current) = &self.current else { return true };
-        self.journal.as_ref().is_some_and(|journal| journal.known.contains(&hash(current)))
+    fn is_known(&self) -> bool {
+        let (Some(current), Some(journal)) = (&self.current, &self.journal) else { return false };
+        journal.known.contains(&hash(current))
     }
 
     fn without_us(&self) -> Result<Option<Vec<u8>>> {
@@ -116,8 +116,7 @@ impl Opened {
         let now = Text::parse(self.current.as_deref().unwrap_or_default()).map_err(flawed)?;
         let base = Text::parse(self.base.as_deref().unwrap_or_default()).map_err(flawed)?;
         let mut changes = Vec::new();
-        let wanted = self.with_earlier(wanted)?;
-        for one in &wanted {
+        for one in wanted {
             let (there, others) = (now.get(&one.path).map_err(flawed)?, base.get(&one.path).map_err(flawed)?);
             let kind = match (there, others) {
                 (Some(there), _) if there == one.value => ChangeKind::Same,

@@ -135,6 +135,27 @@ fn a_missing_file_is_made_for_its_user_only_and_goes_again() {
 }
 
 #[test]
+fn a_file_that_somebody_removed_stays_gone_and_is_not_called_what_it_was() {
+    let rig = Rig::with(WILD[2]);
+    rig.connect().unwrap();
+    fs::remove_file(rig.file()).unwrap();
+    assert!(!rig.disconnect().unwrap().exact);
+    assert!(!rig.file().exists());
+}
+
+#[test]
+fn without_the_copy_only_what_really_is_as_it_was_is_called_so() {
+    let rig = Rig::with(WILD[4]);
+    rig.connect().unwrap();
+    let copy = rig.left_behind().into_iter().find(|name| name.ends_with(".before")).unwrap();
+    fs::remove_file(rig.data().join("connect").join(copy)).unwrap();
+    let undone = rig.disconnect().unwrap();
+    assert_eq!(undone.exact, rig.text() == WILD[4], "{}", rig.text());
+    let value = Text::parse(rig.text().as_bytes()).unwrap().value();
+    assert_eq!(value, Text::parse(WILD[4].as_bytes()).unwrap().value());
+}
+
+#[test]
 fn what_others_wrote_in_between_stays() {
     let rig = Rig::with(WILD[2]);
     rig.connect().unwrap();
