@@ -94,8 +94,7 @@ fn louder_settings(context: &Context, env: &EnvRes, args: &[OsString]) -> Result
     let text = client_env::render(&env.vars, Shell::Settings);
     // Sessions side by side may have different routes; the same ones share a file.
     let name = format!("claude-{:016x}.json", fingerprint(&text));
-    let file = context.paths.data_dir.join("connect").join(name);
-    client_file::write_private(&file, &text)?;
+    let file = client_file::write_private(&context.paths.data_dir, &name, &text)?;
     Ok(Some(std::path::absolute(&file).unwrap_or(file)))
 }
 

@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::disk::Disk;
 
+/// The folder of journals, copies and their lock, in our data folder.
+pub(super) const FOLDER: &str = "connect";
 /// What this version writes and reads.
 const VERSION: u32 = 1;
 
@@ -67,7 +69,7 @@ pub(super) struct Shelf {
 impl Shelf {
     pub(super) fn of(data_dir: &Path, target: &Path) -> Self {
         let id = short(&hash(target.as_os_str().as_encoded_bytes()));
-        Self { folder: data_dir.join("connect"), id }
+        Self { folder: data_dir.join(FOLDER), id }
     }
 
     pub(super) fn folder(&self) -> &Path {

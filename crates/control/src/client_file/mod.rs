@@ -22,7 +22,7 @@ use ts_rs::TS;
 use crate::client_env::EnvVar;
 use crate::error::{ControlError, Result};
 use disk::{Disk, Real};
-use journal::{Journal, hash};
+use journal::{FOLDER, Journal, hash};
 use read::Opened;
 use text::Text;
 
@@ -152,12 +152,15 @@ pub fn variables(file: &Path) -> Map<String, Value> {
     }
 }
 
-/// Writes a file that only this user can read, whole or not at all.
+/// Writes a file of ours that only this user can read, whole or not at all. Others may write the same one just now.
 ///
 /// # Errors
-/// A file that cannot be written.
-pub fn write_private(file: &Path, text: &str) -> Result<()> {
-    Real.write(file, text.as_bytes()).map_err(|error| unwritable(file, &error))
+/// A data folder that cannot be written to.
+pub fn write_private(data_dir: &Path, name: &str, text: &str) -> Result<PathBuf> {
+    let _lock = lock(data_dir)?;
+    let file = data_dir.join(FOLDER).join(name);
+    Real.write(&file, text.as_bytes()).map_err(|error| unwritable_data(&file, &error))?;
+    Ok(file)
 }
 
 /// The file behind all links, as views name it.
@@ -323,7 +326,7 @@ fn disconnect_on(disk: &impl Disk, file: &Path, data_dir: &Path) -> Result<Clien
 
 /// The window and a terminal may both be at it.
 fn lock(data_dir: &Path) -> Result<File> {
-    let folder = data_dir.join("connect");
+    let folder = data_dir.join(FOLDER);
     let open = || -> std::io::Result<File> {
         std::fs::create_dir_all(&folder)?;
         let file = File::options().create(true).append(true).open(folder.join("lock"))?;
@@ -333,12 +336,17 @@ fn lock(data_dir: &Path) -> Result<File> {
             locked => locked.map(|()| file),
         }
     };
-    open().map_err(|error| unwritable(&folder, &error))
+    open().map_err(|error| unwritable_data(&folder, &error))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> ControlError {
     let message = format!("cannot write {}: {error}", path.display());
     ControlError::new("client_file", message, "`branchline claude` needs no change of that file")
+}
+
+fn unwritable_data(path: &Path, error: &std::io::Error) -> ControlError {
+    let hint = "see to it that the data folder can be written to, or name another one with --data-dir";
+    fault(format!("cannot write {}: {error}", path.display()), hint)
 }
 
 fn fault(message: impl Into<String>, hint: impl Into<String>) -> ControlError {
