@@ -205,6 +205,16 @@ fn every_command_has_a_manual_page() {
     assert!(page("branchline.1").contains("Exit codes"));
     assert!(page("branchline-serve.1").contains("\\-\\-demo"));
     assert!(page("branchline-config-check.1").contains("settings file"));
+    assert!(page("branchline-connect-claude.1").contains("\\-\\-data\\-dir"), "the flags all share");
+    let help = home.run(&["--help"]).good().out;
+    let commands = help.split_once("Commands:\n").unwrap().1.lines().map_while(|line| line.strip_prefix("  "));
+    let commands: Vec<&str> =
+        commands.filter_map(|line| line.split(' ').next()).filter(|name| *name != "help").collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    commands.iter().for_each(|name| assert!(page(&format!("branchline-{name}.1")).contains(name), "{name}"));
+    let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let of_help: Vec<String> = names.filter(|name| name.contains("-help")).collect();
+    assert_eq!(of_help, [""; 0], "`help` has no page of its own");
     let file = home.path().join("file");
     std::fs::write(&file, "").unwrap();
     assert_eq!(home.run(&["man", &file.to_string_lossy()]).code, 1);

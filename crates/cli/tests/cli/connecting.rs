@@ -123,16 +123,6 @@ fn the_status_line_shows_who_really_answered_this_session() {
     assert!(!line(&home, &told("another session")).contains("qwen"));
 }
 
-#[test]
-fn manual_pages_are_written_for_every_command() {
-    let home = Home::new();
-    let folder = home.path().join("man/man1");
-    home.run(&["man", folder.to_str().unwrap()]).good();
-    for page in ["branchline.1", "branchline-serve.1", "branchline-connect-claude.1", "branchline-key-set.1"] {
-        assert!(std::fs::read_to_string(folder.join(page)).unwrap().contains("branchline"), "{page}");
-    }
-}
-
 #[cfg(unix)]
 mod launchers {
     use std::process::Command;
