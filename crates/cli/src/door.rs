@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::house;
 use crate::http::Client;
+use crate::out::while_waiting;
 
 /// Longest wait of [`quick`].
 const QUICK: Duration = Duration::from_millis(500);
@@ -34,6 +35,16 @@ impl Door {
             Some(client) => Ok(Self::Running(client)),
             None => Ok(Self::Inside(house::passing_engine(context.paths.clone(), context.settings()?)?)),
         }
+    }
+
+    /// The same, but one inside this process asks all backends first: only a server that is asked tells its models, and
+    /// the windows they are loaded with.
+    pub(crate) async fn informed(context: &Context) -> Result<Self> {
+        let door = Self::open(context).await?;
+        if door.is_inside() {
+            let _: Value = while_waiting("looking for models", door.ask("models.refresh", json!({}))).await?;
+        }
+        Ok(door)
     }
 
     pub(crate) const fn is_inside(&self) -> bool {

@@ -9,6 +9,7 @@ mod commands;
 mod context;
 mod door;
 mod error;
+mod given;
 mod house;
 mod http;
 mod logging;

@@ -1,6 +1,7 @@
 //! `branchline classify`: the score alone, with no engine and no model. The turn is read as the engine reads it.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
+use std::path::Path;
 use std::process::ExitCode;
 
 use branchline_routing::score::{Score, TurnText, score};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use crate::args::ClassifyArgs;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
+use crate::given;
 use crate::out::{self, BOLD, CLOUD, DIM, GOOD, line, note};
 
 /// One line of `--jsonl`: a prompt, or the messages of a request of either protocol.
@@ -31,11 +33,7 @@ pub(crate) fn run(context: &Context, args: &ClassifyArgs) -> Result<ExitCode> {
         return rows();
     }
     let text = match args.text.as_deref() {
-        Some("-") | None => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map_err(Error::io("read standard input"))?;
-            text
-        }
+        Some("-") | None => given::text_of(Path::new("-"))?,
         Some(text) => text.to_owned(),
     };
     let scored = score_of(&json!([{ "role": "user", "content": text }])).map_err(unreadable)?;

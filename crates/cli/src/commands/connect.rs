@@ -11,12 +11,12 @@ use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::door::Door;
 use crate::error::Result;
-use crate::out::{self, BAD, BOLD, DIM, GOOD, WARN, line, note, while_waiting};
+use crate::out::{self, BAD, BOLD, DIM, GOOD, WARN, line, note};
 use crate::typed;
 
 pub(crate) async fn run(context: &Context, args: ConnectArgs) -> Result<ExitCode> {
     let file = args.settings.map_or_else(client_file::usual, Ok)?;
-    let env = env(context).await?;
+    let env: EnvRes = Door::informed(context).await?.ask("connect.env", json!({})).await?;
     let status_line = args.statusline.then(|| status_line(context));
     let wanted = client_file::wanted(&env.vars, status_line.as_deref());
     let data = &context.paths.data_dir;
@@ -31,15 +31,6 @@ pub(crate) async fn run(context: &Context, args: ConnectArgs) -> Result<ExitCode
     }
     say(&before, args.write, &env.base_url);
     Ok(ExitCode::SUCCESS)
-}
-
-async fn env(context: &Context) -> Result<EnvRes> {
-    let door = Door::open(context).await?;
-    if door.is_inside() {
-        // Only a server that is asked tells the window its model was loaded with.
-        let _: serde_json::Value = while_waiting("looking for models", door.ask("models.refresh", json!({}))).await?;
-    }
-    door.ask("connect.env", json!({})).await
 }
 
 /// With its whole path: Claude Code runs it in a shell of its own.
@@ -70,8 +61,7 @@ fn say_change(change: &ClientFileChange) {
     let (style, mark) = match change.kind {
         ChangeKind::Add => (GOOD, "+"),
         ChangeKind::Update => (GOOD, "~"),
-        ChangeKind::Same => (DIM, "="),
-        ChangeKind::Kept => (DIM, "="),
+        ChangeKind::Same | ChangeKind::Kept => (DIM, "="),
         ChangeKind::Foreign => (BAD, "!"),
         ChangeKind::Remove => (WARN, "-"),
     };

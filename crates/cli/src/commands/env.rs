@@ -11,7 +11,7 @@ use crate::args::EnvArgs;
 use crate::context::Context;
 use crate::door::Door;
 use crate::error::Result;
-use crate::out::{self, DIM, note, while_waiting};
+use crate::out::{self, DIM, note};
 
 pub(crate) async fn run(context: &Context, args: &EnvArgs) -> Result<ExitCode> {
     let vars = vars(context).await?;
@@ -21,10 +21,8 @@ pub(crate) async fn run(context: &Context, args: &EnvArgs) -> Result<ExitCode> {
 }
 
 async fn vars(context: &Context) -> Result<Vec<EnvVar>> {
-    let door = Door::open(context).await?;
+    let door = Door::informed(context).await?;
     if door.is_inside() {
-        // Only a server that is asked tells the window its model was loaded with.
-        let _: serde_json::Value = while_waiting("looking for models", door.ask("models.refresh", json!({}))).await?;
         note!("{DIM}no engine is running yet: start one with `branchline serve`{DIM:#}");
     }
     let answer: EnvRes = door.ask("connect.env", json!({})).await?;

@@ -1,27 +1,21 @@
 //! `branchline config import`: a settings file of ours as it is, one of another router translated.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use branchline_control::commands::keys::KeyRes;
-use branchline_settings::import::{Imported, KeyPlace, foreign};
-use branchline_settings::{replace, save};
+use branchline_settings::import::{Imported, ImportedKey, KeyPlace, foreign};
+use branchline_settings::{Secret, replace, save};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::door::Door;
-use crate::error::{Error, Result};
-use crate::out::{self, DIM, GOOD, WARN, line, note};
+use crate::error::Result;
+use crate::given;
+use crate::out::{self, DIM, GOOD, WARN, line};
 
 pub(crate) async fn run(context: &Context, file: &Path) -> Result<()> {
-    let text = if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(Error::io("read standard input"))?;
-        text
-    } else {
-        std::fs::read_to_string(file).map_err(Error::io(format!("read {}", file.display())))?
-    };
+    let text = given::text_of(file)?;
     match foreign(&text) {
         Some(imported) => translate(context, file, imported).await,
         None => {
@@ -65,41 +59,42 @@ async fn store_keys(context: &Context, file: &Path, imported: &Imported) -> Resu
         return Ok(said);
     }
     let door = Door::open(context).await?;
-    for key in &imported.keys {
-        let secret = match &key.place {
-            KeyPlace::Here(secret) => Some(secret.expose().to_owned()),
-            KeyPlace::Variable(name) => variable(name, file),
+    for ImportedKey { backend, place } in &imported.keys {
+        // Two of their servers may be one of ours, which has one key: the first, as it is told.
+        if said.contains_key(backend) {
+            continue;
+        }
+        let done = match place {
+            KeyPlace::Here(secret) => store(&door, backend, secret).await,
+            KeyPlace::Variable(name) => match variable(name, file) {
+                Some(secret) => store(&door, backend, &secret).await,
+                None => format!("{name} is not set: use `branchline key set {backend}`"),
+            },
         };
-        let done = match (secret, &key.place) {
-            (Some(secret), _) => {
-                match door.ask::<KeyRes>("keys.set", json!({ "backend": key.backend, "key": secret })).await {
-                    Ok(_) => "stored in the keyring; remove it from the old file".to_owned(),
-                    Err(error) => format!("not stored: {error}; use `branchline key set {}`", key.backend),
-                }
-            }
-            (None, KeyPlace::Variable(name)) => {
-                format!("{name} is not set: use `branchline key set {}`", key.backend)
-            }
-            (None, KeyPlace::Here(_)) => continue,
-        };
-        said.entry(key.backend.clone()).or_insert(done);
-    }
-    if door.is_inside() && said.values().any(|done| done.starts_with("not stored")) {
-        note!("{WARN}note:{WARN:#} some keys could not be stored");
+        said.insert(backend.clone(), done);
     }
     Ok(said)
 }
 
+/// What came of it: a key that cannot be stored is no reason to lose the rest.
+async fn store(door: &Door, backend: &str, key: &Secret) -> String {
+    match door.ask::<KeyRes>("keys.set", json!({ "backend": backend, "key": key.expose() })).await {
+        Ok(_) => "stored in the keyring; remove it from the old file".to_owned(),
+        Err(error) => format!("not stored: {error}; use `branchline key set {backend}`"),
+    }
+}
+
 /// A variable of the environment, or of the `.env` beside the file, where these routers keep their keys.
-fn variable(name: &str, file: &Path) -> Option<String> {
+fn variable(name: &str, file: &Path) -> Option<Secret> {
     let from_env = || std::env::var(name).ok().filter(|value| !value.is_empty());
     let beside = || {
         let text = std::fs::read_to_string(file.with_file_name(".env")).ok()?;
         text.lines().find_map(|line| {
             let (key, value) = line.trim().trim_start_matches("export ").split_once('=')?;
             let value = value.trim().trim_matches(['"', '\'']);
+            // Their examples have `your_api_key` and the like there.
             (key.trim() == name && !value.is_empty() && !value.contains("your_")).then(|| value.to_owned())
         })
     };
-    from_env().or_else(beside)
+    from_env().or_else(beside).map(Secret::new)
 }

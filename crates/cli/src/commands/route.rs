@@ -1,7 +1,6 @@
 //! `branchline route`: where a request would go, and with `--explain` every step of the decision.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,14 +11,11 @@ use crate::args::RouteArgs;
 use crate::context::Context;
 use crate::door::Door;
 use crate::error::{Error, Exit, Result};
+use crate::given;
 use crate::out::{self, BAD, BOLD, CLOUD, DIM, GOOD, line};
 
 pub(crate) async fn run(context: &Context, args: RouteArgs) -> Result<ExitCode> {
-    let door = Door::open(context).await?;
-    if door.is_inside() {
-        // Rules and models can only be told of servers that were asked.
-        let _: Value = door.ask("models.refresh", json!({})).await?;
-    }
+    let door = Door::informed(context).await?;
     let told: Explanation = door.ask("routing.explain", question(&args)?).await?;
     if context.json {
         out::json(&told);
@@ -33,12 +29,12 @@ fn question(args: &RouteArgs) -> Result<Value> {
     let mut asked = json!({ "headers": headers(&args.header)?, "folder": folder(args)?, "path": args.path });
     match (&args.request, &args.text) {
         (Some(file), _) => {
-            let body = serde_json::from_str::<Value>(&read(file)?);
+            let body = serde_json::from_str::<Value>(&given::text_of(file)?);
             asked["request"] =
                 body.map_err(|error| Error::usage(format!("{}: {error}", file.display()), "give a request as JSON"))?;
         }
         (None, Some(text)) => {
-            asked["text"] = if text == "-" { read(Path::new("-"))? } else { text.clone() }.into();
+            asked["text"] = if text == "-" { given::text_of(Path::new("-"))? } else { text.clone() }.into();
             asked["model"] = json!(args.model);
         }
         (None, None) => return Err(Error::usage("there is nothing to route", "give a text, or --request FILE")),
@@ -65,15 +61,6 @@ fn headers(given: &[String]) -> Result<BTreeMap<String, String>> {
         Ok((name.trim().to_owned(), value.trim().to_owned()))
     };
     given.iter().map(split).collect()
-}
-
-fn read(file: &Path) -> Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(Error::io("read standard input"))?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(file).map_err(Error::io(format!("read {}", file.display())))
 }
 
 fn show(told: &Explanation, every_step: bool) {
