@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 const CONNECT: Duration = Duration::from_secs(2);
 /// Longest wait for the answer of a command: asking every backend takes some seconds.
 const ANSWER: Duration = Duration::from_secs(60);
-/// Longest wait for a model's answer.
+/// Longest wait for a model: until it is loaded, or has answered.
 const MODEL: Duration = Duration::from_secs(30 * 60);
 
 /// A running engine.
@@ -42,7 +42,7 @@ impl Client {
     /// Asks one command of the control interface.
     pub(crate) async fn rpc(&self, name: &str, request: &Value) -> Result<Value> {
         let body = json!({ "name": name, "request": request }).to_string();
-        let limit = if matches!(name, "requests.replay" | "demo.play") { MODEL } else { ANSWER };
+        let limit = if matches!(name, "requests.replay" | "demo.play" | "models.load") { MODEL } else { ANSWER };
         let answer = timeout(limit, self.rpc_answer(body)).await;
         answer.unwrap_or_else(|_| Err(Error::BrokenOff(format!("no answer within {} s", limit.as_secs()))))
     }
