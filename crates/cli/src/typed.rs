@@ -28,13 +28,18 @@ pub(crate) fn flags(config: Option<&Path>, data: Option<&Path>) -> String {
     config + &data.map(|path| flag("data-dir", path)).unwrap_or_default()
 }
 
-/// The same for folders that are not this user's usual ones.
+/// The same for folders that are not this user's usual ones. What is written for other programs is run where a variable
+/// of this shell may not be set, so what that names is not usual either.
 pub(crate) fn flags_of(context: &Context) -> String {
     let paths = &context.paths;
     let usual = Paths::find(None, None).ok();
-    let unusual = |own, usual: Option<&Path>| (usual != Some(own)).then(|| std::path::absolute(own).ok()).flatten();
-    let config = unusual(paths.config_file.as_path(), usual.as_ref().map(|paths| paths.config_file.as_path()));
-    let data = unusual(paths.data_dir.as_path(), usual.as_ref().map(|paths| paths.data_dir.as_path()));
+    let unusual = |own, usual: Option<&Path>, variable: &str| {
+        let named = std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+        (named || usual != Some(own)).then(|| std::path::absolute(own).ok()).flatten()
+    };
+    let (config, data) = (paths.config_file.as_path(), paths.data_dir.as_path());
+    let config = unusual(config, usual.as_ref().map(|paths| paths.config_file.as_path()), "BRANCHLINE_CONFIG");
+    let data = unusual(data, usual.as_ref().map(|paths| paths.data_dir.as_path()), "BRANCHLINE_DATA");
     flags(config.as_deref(), data.as_deref())
 }
 

@@ -172,6 +172,19 @@ exit 7
     }
 
     #[test]
+    fn they_find_the_folders_that_only_a_variable_named() {
+        let home = Home::new();
+        let bin = home.path().join("bin");
+        let mut command = home.bare(&["install-launcher", "--dir", bin.to_str().unwrap()]);
+        command.env("BRANCHLINE_CONFIG", home.config()).env("BRANCHLINE_DATA", home.data());
+        Said::of(command.output().unwrap()).good();
+        let text = std::fs::read_to_string(bin.join("claude-local")).unwrap();
+        for folder in [home.config(), home.data()] {
+            assert!(text.contains(folder.to_str().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
     fn only_files_of_our_own_are_overwritten_and_removed() {
         let home = Home::new();
         install(&home, &[]).good();
