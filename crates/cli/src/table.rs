@@ -6,6 +6,9 @@ use crate::out::{self, line};
 
 /// Terminals narrower than this are not squeezed into.
 const NARROWEST: u16 = 60;
+/// Fewer tokens, or less time, say nothing about speed.
+const LEAST_TOKENS: u64 = 8;
+const LEAST_MS: u64 = 50;
 
 /// Prints rows under their heads.
 pub(crate) fn print(heads: &[&str], rows: Vec<Vec<String>>) {
@@ -33,6 +36,11 @@ pub(crate) fn tokens(count: u64) -> String {
         10_000..=999_999 => format!("{}k", count / 1_000),
         _ => format!("{:.1}M", count as f64 / 1e6),
     }
+}
+
+/// Tokens a second, from the first one on; nothing where too little is known.
+pub(crate) fn speed(tokens: u64, ms: u64) -> Option<u64> {
+    (tokens >= LEAST_TOKENS && ms >= LEAST_MS).then(|| tokens * 1000 / ms)
 }
 
 /// Something unknown, or a yes or no.

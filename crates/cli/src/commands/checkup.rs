@@ -73,7 +73,7 @@ fn doing(checkup: &Checkup) -> Option<String> {
     Some(format!("{}: {}", checkup.model, name(test)))
 }
 
-/// How much has been printed: models, and results of the last of them.
+/// How many results have been printed, of all models.
 #[derive(Default)]
 struct Shown {
     results: usize,

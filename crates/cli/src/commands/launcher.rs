@@ -26,7 +26,7 @@ pub(crate) fn run(context: &Context, args: &LauncherArgs) -> Result<ExitCode> {
     let files = [(folder.join(file_name(&names[0])), ""), (folder.join(file_name(&names[1])), " --route cloud")];
     // All or none: what is in the way is found before anything is written.
     for (file, _) in &files {
-        is_free(file)?;
+        is_ours(file)?;
     }
     std::fs::create_dir_all(&folder).map_err(Error::io(format!("make {}", folder.display())))?;
     for (file, route) in &files {
@@ -94,16 +94,16 @@ fn say_path(folder: &Path) {
     }
 }
 
-/// Whether the file may be written: it is not there, or it is ours.
-fn is_free(file: &Path) -> Result<bool> {
+/// Whether the file is there, from us; one of others is an error.
+fn is_ours(file: &Path) -> Result<bool> {
     match std::fs::symlink_metadata(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         Err(source) => return Err(Error::io(format!("read {}", file.display()))(source)),
         Ok(_) => {}
     }
     let ours = std::fs::read(file).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(MARK));
     if ours {
-        return Ok(false);
+        return Ok(true);
     }
     let hint = "take another name with --name, or another folder with --dir";
     Err(Error::usage(format!("{} is there already and is not Branchline's", file.display()), hint))
@@ -123,7 +123,7 @@ fn write(folder: &Path, file: &Path, text: &str) -> std::io::Result<()> {
 
 fn remove(folder: &Path, names: &[String; 2]) -> Result<ExitCode> {
     for file in names.iter().map(|name| folder.join(file_name(name))) {
-        if is_free(&file)? {
+        if !is_ours(&file)? {
             line!("{DIM}{} is not there{DIM:#}", file.display());
             continue;
         }

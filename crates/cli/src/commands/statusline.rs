@@ -22,9 +22,6 @@ use crate::table;
 const MOST_INPUT: u64 = 1 << 20;
 /// A session that was silent for longer has nothing to say. It also bounds the search.
 const LONGEST_SILENCE_MS: i64 = 24 * 60 * 60 * 1000;
-/// Fewer tokens, or less time, say nothing about speed.
-const LEAST_TOKENS: u64 = 8;
-const LEAST_MS: u64 = 50;
 /// A status line has one line, and others share it.
 const LONGEST_REASON: usize = 48;
 
@@ -129,9 +126,7 @@ fn style(record: &Record) -> Style {
 
 /// Tokens a second, from the first token on.
 fn speed(record: &Record) -> Option<u64> {
-    let took = record.duration_ms.checked_sub(record.ttft_ms?)?;
-    let enough = record.usage.output >= LEAST_TOKENS && took >= LEAST_MS;
-    enough.then(|| record.usage.output * 1000 / took)
+    table::speed(record.usage.output, record.duration_ms.checked_sub(record.ttft_ms?)?)
 }
 
 /// What is left of the window as Claude Code knows it: the real one, where `branchline env` told it.

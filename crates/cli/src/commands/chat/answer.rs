@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::http::Client;
 use crate::out::{self, BAD, BOLD, DIM, line, note};
+use crate::table;
 
 /// What was answered, and how.
 #[derive(Default)]
@@ -21,6 +22,8 @@ pub(super) struct Answer {
     pub(super) info: Vec<String>,
     first: Option<Instant>,
     tokens: u64,
+    /// Tokens a second, where that can be told.
+    speed: Option<u64>,
     thinks: bool,
 }
 
@@ -53,8 +56,10 @@ impl Answer {
         if let Some(first) = self.first {
             let whole = begun.elapsed().as_millis();
             self.info.push(format!("first token after {} ms, whole answer {whole} ms", (first - begun).as_millis()));
+            let took = u64::try_from(first.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.speed = table::speed(self.tokens, took);
         }
-        if let Some(speed) = self.speed() {
+        if let Some(speed) = self.speed {
             self.info.push(format!("{speed} tokens a second"));
         }
         Ok(())
@@ -65,14 +70,9 @@ impl Answer {
         let of = |name: &str| self.info.iter().find_map(|said| Some(said.strip_prefix(name)?.trim().to_owned()));
         let model = of("model:").filter(|model| model != "none")?;
         let score = of("score:").map(|score| format!(" · score {score}"));
-        let speed = self.speed().map(|speed| format!(" · {speed} tok/s"));
+        let speed = self.speed.map(|speed| format!(" · {speed} tok/s"));
         let instead = of("fallback:").map(|why| format!(" · instead: {why}"));
         Some(model + &[score, speed, instead].into_iter().flatten().collect::<String>())
-    }
-
-    fn speed(&self) -> Option<u128> {
-        let took = self.first?.elapsed().as_millis();
-        (took > 50 && self.tokens > 8).then(|| u128::from(self.tokens) * 1000 / took)
     }
 
     async fn read(&mut self, mut body: Incoming) -> Result<()> {
