@@ -11,15 +11,17 @@ use branchline_settings::{Change, KeyStore, Paths, Secret, edit};
 use branchline_sim::Demo as Servers;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 use crate::error::{ControlError, Result};
 
 pub use play::Played;
 
-/// The demonstrations of this process by their settings files; whoever holds a stage plays on it.
-static STAGES: Mutex<BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>>>> = Mutex::new(BTreeMap::new());
+/// The demonstrations of this process by their settings files; a stage has room for one session.
+type Stages = BTreeMap<PathBuf, Arc<Semaphore>>;
+static STAGES: Mutex<Stages> = Mutex::new(BTreeMap::new());
 
-fn stages<T>(work: impl FnOnce(&mut BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>>>) -> T) -> T {
+fn stages<T>(work: impl FnOnce(&mut Stages) -> T) -> T {
     // A map of stages is whole whatever happened to another thread.
     work(&mut STAGES.lock().unwrap_or_else(PoisonError::into_inner))
 }
@@ -28,7 +30,7 @@ fn stages<T>(work: impl FnOnce(&mut BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>
 #[must_use]
 pub fn state(engine: &Engine) -> (bool, bool) {
     let stage = stages(|stages| stages.get(&engine.paths.config_file).cloned());
-    stage.map_or((false, false), |stage| (true, stage.try_lock().is_err()))
+    stage.map_or((false, false), |stage| (true, stage.available_permits() == 0))
 }
 
 /// Plays a session of a coding agent against the engine, to its end; `quick` leaves out the pace one can watch.
@@ -40,7 +42,7 @@ pub async fn play(engine: &Engine, quick: bool) -> Result<Played> {
         let hint = "start one with `branchline serve --demo`: its models are simulated, nothing of it costs anything";
         return Err(ControlError::new("not_a_demo", "this Branchline is no demonstration", hint));
     };
-    let Ok(_playing) = stage.try_lock() else {
+    let Ok(_playing) = stage.try_acquire() else {
         return Err(ControlError::new("already_playing", "a session is being played", "watch it in the log"));
     };
     play::session(engine, quick).await
@@ -72,7 +74,7 @@ impl Demo {
         let text = edit(&own, &changes(&servers))?;
         let written = std::fs::write(&paths.config_file, text);
         written.map_err(|error| broken("write the settings of the demonstration", &error))?;
-        stages(|stages| stages.insert(paths.config_file.clone(), Arc::default()));
+        stages(|stages| stages.insert(paths.config_file.clone(), Arc::new(Semaphore::new(1))));
         Ok(Self { servers, paths, _folder: folder })
     }
 

@@ -22,7 +22,7 @@ use crate::error::{ControlError, Result};
 const LONGEST_ANSWER: Duration = Duration::from_secs(90);
 /// A loop that does not end would be a mistake of ours.
 const MOST_STEPS: usize = 6;
-/// A red rectangle, as a screenshot stands in for.
+/// A red rectangle; it stands in for a screenshot.
 const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAADAAAAAgCAIAAADbtmxLAAAAO0lEQVR42u3XQQ0AMAgEQYThXwU2+q+JhhA6mxMw34szrAAC+gBUmW0DAgICAgICAgIC2gjyOoCAnnYBbW7jxdFfhXIAAAAASUVORK5CYII=";
 const SOURCE: &str =
     "fn total(v: &[u64]) -> u64 {\n    let mut t = 0;\n    for x in v {\n        t += x;\n    }\n    t\n}\n";
@@ -143,7 +143,7 @@ impl Agent {
 /// The blocks of an answer, streamed or not; none of one that failed.
 fn blocks(body: &str) -> Vec<Value> {
     if let Ok(mut whole) = serde_json::from_str::<Value>(body) {
-        return whole["content"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        return whole.get_mut("content").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
     }
     let (mut blocks, mut arguments) = (Vec::new(), String::new());
     let read = Parser::default().push(body.as_bytes(), |_, data| {
@@ -225,6 +225,8 @@ mod tests {
         ];
         assert_eq!(blocks(&stream), expected);
         assert_eq!(blocks(&json!({ "content": expected }).to_string()), expected);
-        assert_eq!(blocks(r#"{"type":"error"}"#), [Value::Null; 0]);
+        for nothing in [r#"{"type":"error"}"#, "[]", "\"no\"", ""] {
+            assert_eq!(blocks(nothing), [Value::Null; 0], "{nothing}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use branchline_proxy::{Engine, ListenError, LiveEvent, watch as backends};
+use branchline_proxy::{Engine, ListenError, watch as backends};
 use branchline_settings::{KeyStore, Paths, Settings};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -166,8 +166,7 @@ impl Owner {
                 return;
             }
             match events.recv().await {
-                Ok(LiveEvent::SettingsChanged { .. }) | Err(RecvError::Lagged(_)) => {}
-                Ok(_) => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return std::future::pending().await,
             }
         }
