@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn an_empty_file_becomes_a_plain_object() {
         let expected = "{\n  \"env\": {\n    \"A\": \"1\",\n    \"B\": \"2\"\n  }\n}\n";
-        for before in ["", "  \n", "{}\n", "{}\n"] {
+        for before in ["", "  \n", "{}\n"] {
             assert_eq!(with(before, &two()), expected);
         }
     }
@@ -225,11 +225,12 @@ mod tests {
 
     #[test]
     fn what_was_put_in_can_be_taken_out_again() {
-        for before in [
-            "{\n  \"model\": \"opus\"\n}\n",
-            "{\n  \"env\": {\n    \"FOO\": \"bar\" // last\n  },\n  \"b\": [1, 2]\n}",
-            "{ \"a\": 1 }",
-            "{\"a\":1,\"env\":{\"X\":\"y\"}}\n",
+        // What stands in one line is written in several, and stays so.
+        for (before, to_the_byte) in [
+            ("{\n  \"model\": \"opus\"\n}\n", true),
+            ("{\n  \"env\": {\n    \"FOO\": \"bar\" // last\n  },\n  \"b\": [1, 2]\n}", true),
+            ("{ \"a\": 1 }", false),
+            ("{\"a\":1,\"env\":{\"X\":\"y\"}}\n", false),
         ] {
             let text = Text::parse(before.as_bytes()).unwrap();
             let had_env = text.has("env");
@@ -245,7 +246,7 @@ mod tests {
             }
             let value: Value = Text::parse(before.as_bytes()).unwrap().value();
             assert_eq!(text.value(), value, "{}", text.root);
-            if before.contains('\n') && before.len() > 26 && !before.starts_with("{\"") {
+            if to_the_byte {
                 assert_eq!(text.root.to_string(), before);
             }
         }

@@ -83,8 +83,10 @@ fn a_taken_port_is_said_with_the_way_out() {
 fn the_whole_menu_is_said_in_the_language_that_is_spoken() {
     let view = View { spoken: Spoken::German, ..running() };
     assert_eq!(first_line(&view), "Läuft auf 127.0.0.1:4117 · Coder qwen3-coder-next · 128 Anfragen heute");
-    let labels = format!("{:?}", tray(&View { spoken: Spoken::Chinese, ..running() }));
-    for english in ["Open", "Stop", "Copy", "Route", "Start", "Quit", "Running", "today"] {
+    let view = View { spoken: Spoken::Chinese, ..running() };
+    assert_eq!(first_line(&view), "运行于 127.0.0.1:4117 · 编码 qwen3-coder-next · 今天 128 个请求");
+    let labels = format!("{:?}", tray(&view));
+    for english in ["Open", "Stop", "Copy", "Route", "Start", "Quit", "Running"] {
         assert!(!labels.contains(&format!("\"{english}")), "{english} in {labels}");
     }
 }
