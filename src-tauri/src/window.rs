@@ -47,6 +47,8 @@ async fn attend(desk: Arc<Desk>, page: Option<String>, more: mpsc::Receiver<Tell
     };
     let (Some(read), Some(write)) = (child.stdout.take(), child.stdin.take()) else { return };
     let ended = tokio::select! {
+        // What the window has asked last is read before its end is noticed.
+        biased;
         () = pipe::serve(desk, read, write, more) => tokio::time::timeout(CLOSE_WITHIN, child.wait()).await.ok(),
         // WebKit's own processes hold the pipe a moment longer; who asks for the window then must get a new one.
         ended = child.wait() => Some(ended),
