@@ -1,13 +1,18 @@
 //! The commands in README and docs do what they say: every `sh` block is run by a shell, as it stands, against an engine
 //! with simulated models. A block that cannot be run says why behind `sh`: "not run: it needs a display".
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::support::{Home, Said, Served};
 
 /// A block that takes longer than this hangs.
-const LIMIT_SECONDS: &str = "120";
+const LIMIT: Duration = Duration::from_secs(120);
 
 struct Block {
     page: String,
@@ -68,12 +73,24 @@ fn programs(home: &Home) -> PathBuf {
 
 fn run(block: &Block, home: &Home, programs: &Path) -> Said {
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-    let mut bash = Command::new("timeout");
-    bash.args([LIMIT_SECONDS, "bash", "-euo", "pipefail", "-c", &block.script]);
+    let mut bash = Command::new("bash");
+    bash.args(["-euo", "pipefail", "-c", &block.script]);
     bash.env_clear().env("PATH", path).env("HOME", home.path()).env("SHELL", "/bin/bash");
     bash.env("BRANCHLINE_CONFIG", home.config()).env("BRANCHLINE_DATA", home.data());
-    bash.current_dir(home.path()).stdin(Stdio::null());
-    Said::of(bash.output().unwrap())
+    bash.current_dir(home.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // In a group of its own: what it has started ends with it. (macOS has no `timeout`.)
+    let child = bash.process_group(0).spawn().unwrap();
+    let group = Pid::from_child(&child);
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(child.wait_with_output()));
+    told.recv_timeout(LIMIT).map_or_else(
+        |_| {
+            // It may have ended just now.
+            let _ = kill_process_group(group, Signal::KILL);
+            Said { code: -1, out: String::new(), err: format!("it was not done within {LIMIT:?}") }
+        },
+        |output| Said::of(output.unwrap()),
+    )
 }
 
 #[test]
