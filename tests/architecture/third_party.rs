@@ -91,14 +91,18 @@ fn parts(metadata: &Metadata) -> Vec<Part> {
 
 fn of_cargo(package: &Package) -> Part {
     let folder = package.manifest_path.parent().expect("the package's folder").as_std_path();
-    // The old form "MIT/Apache-2.0" is a choice, too.
-    let licence = package.license.as_deref().unwrap_or("see its source").replace(" / ", "/").replace('/', " OR ");
+    let licence = licence_of(package).unwrap_or_else(|| "see its source".to_owned());
     let mut texts = licence_files(folder);
     let signed = texts.iter().flat_map(|(_, text)| text.lines()).any(|line| is_copyright(&bare(line)));
     if !signed && !package.authors.is_empty() {
         texts.push((String::new(), format!("Copyright (c) {}", package.authors.join(", "))));
     }
     Part { name: package.name.to_string(), version: package.version.to_string(), licence, texts }
+}
+
+/// The old form "MIT/Apache-2.0" is a choice, too.
+fn licence_of(package: &Package) -> Option<String> {
+    Some(package.license.as_deref()?.replace(" / ", "/").replace('/', " OR "))
 }
 
 fn licence_files(folder: &Path) -> Vec<(String, String)> {
@@ -226,7 +230,7 @@ fn every_licence_and_source_is_one_the_policy_allows() {
             "{} is from {source}",
             package.name
         );
-        let licence = package.license.as_deref().unwrap_or("none").replace(" / ", "/").replace('/', " OR ");
+        let licence = licence_of(package).unwrap_or_else(|| "none".to_owned());
         let fits = licence.split(" AND ").all(|choice| {
             let offered = choice.trim_matches(['(', ')']).split(" OR ");
             offered.map(|one| one.trim_matches(['(', ')'])).any(|one| allowed.iter().any(|allowed| allowed == one))

@@ -52,8 +52,8 @@ async fn every_family(name: &str, server: Builder, more: &str) {
     let sim = server.model(Model::llm(MODEL).loaded().tools().context(131_072)).start().await.unwrap();
     let path = |at: usize| folder.join(format!("file-{at}.rs")).display().to_string();
     let texts: Vec<_> = (0..).map_while(|at| families(&path(at)).into_iter().nth(at)).collect();
-    let (count, asked, names) = (texts.len(), Arc::new(AtomicUsize::new(0)), texts.iter().map(|(name, _)| *name));
-    let names: Vec<_> = names.collect();
+    let names: Vec<_> = texts.iter().map(|(name, _)| *name).collect();
+    let (count, asked) = (names.len(), Arc::new(AtomicUsize::new(0)));
     sim.script(Script::computed(move |ask| {
         if ask.tool("Write").is_none() {
             return Answer::text("No.");

@@ -208,7 +208,7 @@ async fn a_picture_it_refuses_costs_the_picture_and_not_the_turn() {
             assert_eq!(reply.status, 200, "{protocol}: {}", reply.text);
         }
         let said = server.log();
-        assert_eq!(said.matches("image input is not supported").count().min(1), 1, "it was asked, and said no: {said}");
+        assert!(said.contains("image input is not supported"), "it was asked, and said no: {said}");
     }
 }
 

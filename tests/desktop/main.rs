@@ -332,14 +332,14 @@ fn files_with(folder: &Path, text: &str) -> Vec<String> {
 
 /// How many processes of this name live in the session.
 fn processes(name: &str, session: &Session) -> usize {
-    let home = format!("XDG_RUNTIME_DIR={}", session.home.path().join("run").display());
+    let mark = format!("XDG_RUNTIME_DIR={}", session.home.path().join("run").display());
     let all = std::fs::read_dir("/proc").unwrap().flatten();
     let of_the_name =
         all.filter(|entry| std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim() == name));
     of_the_name
         .filter(|entry| {
             let env = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            env.split(|byte| *byte == 0).any(|variable| variable == home.as_bytes())
+            env.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
         })
         .count()
 }

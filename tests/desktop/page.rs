@@ -86,11 +86,12 @@ impl Page {
     /// Picks from a list as a user would: the page hears a change.
     pub(crate) async fn pick(&self, xpath: &str, value: &str) {
         let element = self.element(xpath).await;
-        let script = "const [list, value] = arguments; list.value = value;
-            list.dispatchEvent(new Event('change', { bubbles: true })); return true;";
+        // What is picked is asked before the page hears of it: it may draw the list anew, in another language.
+        let script = "const [list, value] = arguments; list.value = value; const picked = list.value;
+            list.dispatchEvent(new Event('change', { bubbles: true })); return picked;";
         let picked =
             self.ask("/execute/sync", json!({ "script": script, "args": [{ ELEMENT: element }, value] })).await;
-        assert_eq!(picked.unwrap(), true);
+        assert_eq!(picked.unwrap(), value);
     }
 
     pub(crate) async fn run(&self, script: &str) -> Value {

@@ -71,7 +71,7 @@ impl LlamaServer {
         let port = free_port().map_err(ClientError::io("a free port"))?;
         let log = folder.path().join("log");
         let output = std::fs::File::create(&log).map_err(ClientError::io("the server's log"))?;
-        let mut command = Command::new(self.folder.join("build/bin").join(program("llama-server")));
+        let mut command = Command::new(self.folder.join("build/bin").join(program(NAME)));
         command.arg("-m").arg(&model).args(["--alias", "tiny", "--host", "127.0.0.1", "--offline", "-np", "1"]);
         command.arg("--port").arg(port.to_string()).arg("-c").arg(window.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).kill_on_drop(true);
@@ -158,7 +158,7 @@ fn build(folder: &Path, python: &Path) -> Result<(), ClientError> {
         cmake.env("PATH", path_with(folder));
     })?;
     client::install_step(NAME, &cmake, |cmake| {
-        cmake.arg("--build").arg(folder.join("build")).args(["--target", "llama-server"]);
+        cmake.arg("--build").arg(folder.join("build")).args(["--target", NAME]);
         cmake.env("PATH", path_with(folder));
     })
 }
