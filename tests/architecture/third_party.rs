@@ -10,6 +10,8 @@ use std::path::Path;
 
 use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Package, PackageId};
 
+use super::pages::{files, root};
+
 const NOTICES: &str = "THIRD-PARTY.md";
 /// What programs are made for. Packages of other systems are locked, too, but nobody gets them.
 const SYSTEMS: [&str; 3] = ["x86_64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-pc-windows-msvc"];
@@ -207,6 +209,32 @@ fn the_notices_name_everything_that_is_linked_in() {
         found == expected,
         "{NOTICES} is not what is linked in, first {differs:?}; BRANCHLINE_UPDATE_NOTICES=1 writes it anew"
     );
+}
+
+/// Packages of npm that the window's own sources import; what its tests import stays behind.
+fn imported() -> BTreeSet<String> {
+    let sources = ["ts", "svelte"].into_iter().flat_map(|end| files(&root().join("ui/src"), end));
+    let mut names = BTreeSet::new();
+    for file in sources.filter(|file| !file.to_string_lossy().ends_with(".test.ts")) {
+        let text = fs::read_to_string(&file).expect("a source of the window");
+        for line in text.lines().map(str::trim) {
+            let begins = ["import ", "export ", "}"].iter().any(|word| line.starts_with(word));
+            let from = || line.split_once(" from '").filter(|_| begins).map(|(_, rest)| rest);
+            let named = line.strip_prefix("import '").or_else(from);
+            let Some(name) = named.and_then(|rest| rest.split('\'').next()) else { continue };
+            // `./own`, `$lib/own`, `virtual:made`.
+            if !name.starts_with(['.', '$']) && !name.contains(':') {
+                let parts = if name.starts_with('@') { 2 } else { 1 };
+                names.insert(name.split('/').take(parts).collect::<Vec<_>>().join("/"));
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn the_packages_of_npm_that_are_named_are_those_the_window_imports() {
+    assert_eq!(imported(), BTreeSet::from(IN_THE_WINDOW.map(str::to_owned)));
 }
 
 /// The list under a key of `deny.toml`.

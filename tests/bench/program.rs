@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use branchline_tests::port;
 use tempfile::TempDir;
 
 use crate::error::{BenchError, Result};
@@ -102,7 +103,7 @@ impl Home {
 
     /// Starts `branchline serve` and waits until it answers. Also gives how long that took.
     pub(crate) fn serve(&self) -> Result<(Program, Duration)> {
-        let port = free_port()?;
+        let port = port::free()?;
         let log = fs::File::create(self.folder.path().join("output"))?;
         let mut command = Command::new(&self.binary);
         command
@@ -135,10 +136,6 @@ impl Home {
     pub(crate) fn token(&self) -> Result<String> {
         Ok(fs::read_to_string(self.folder.path().join("data/client-token"))?.trim().to_owned())
     }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 fn is_healthy(port: u16) -> bool {

@@ -1,6 +1,5 @@
 //! The app in a session: its settings, its tray over D-Bus, what it answers.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Child;
 
@@ -33,7 +32,7 @@ pub(crate) struct App<'s> {
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    branchline_tests::port::free().unwrap()
 }
 
 /// Writes the settings a user would have.

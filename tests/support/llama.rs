@@ -3,7 +3,6 @@
 //! llama.cpp has no package of its own on PyPI, but its whole source is in the source package of `llama-cpp-python`. It is
 //! built from there once (ten to twenty minutes), beside a virtual environment with what builds it and writes the model.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::client::{self, ClientError};
+use crate::port;
 
 const NAME: &str = "llama-server";
 /// The source package that holds llama.cpp.
@@ -68,7 +68,7 @@ impl LlamaServer {
         if !written.status.success() {
             return Err(ClientError::Install { client: "a tiny model", detail: written.stderr });
         }
-        let port = free_port().map_err(ClientError::io("a free port"))?;
+        let port = port::free().map_err(ClientError::io("a free port"))?;
         let log = folder.path().join("log");
         let output = std::fs::File::create(&log).map_err(ClientError::io("the server's log"))?;
         let mut command = Command::new(self.folder.join("build/bin").join(program(NAME)));
@@ -119,11 +119,6 @@ impl Running {
         waited.map_err(dead)?;
         Ok(self)
     }
-}
-
-/// Taken by nobody a moment ago; the program cannot be given a socket.
-fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 fn install() -> Result<LlamaServer, ClientError> {
