@@ -58,7 +58,14 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     for number in 1..=MOST {
         let path = folder.join(numbered(name, number));
         match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => return file.write_all(bytes).map(|()| path),
+            Ok(mut file) => {
+                let written = file.write_all(bytes);
+                if written.is_err() {
+                    // Half a file looks like a whole one. The error that is told is the first one.
+                    let _ = fs::remove_file(&path);
+                }
+                return written.map(|()| path);
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
