@@ -8,6 +8,7 @@ use super::ask::Said;
 use super::context::ENOUGH;
 use super::exam::Exam;
 use crate::engine::Engine;
+use crate::images;
 use crate::probe::{Flavour, ModelCard, ModelKind};
 use crate::record::Record;
 
@@ -105,8 +106,7 @@ pub(super) fn does_not_see(exam: &Exam<'_>, described: bool) -> Option<String> {
 
 /// The doctor's pictures are no pictures of the user's: their descriptions are not kept.
 pub(super) async fn forget_picture(engine: &Arc<Engine>, png: &[u8]) {
-    let hash = Sha256::digest(png).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    if let Err(error) = engine.store.delete_image(hash).await {
+    if let Err(error) = engine.store.delete_image(images::hex(&Sha256::digest(png))).await {
         tracing::warn!(%error, "the description of the doctor's picture stays");
     }
 }
