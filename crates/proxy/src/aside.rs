@@ -15,11 +15,17 @@ use crate::budget::Spent;
 use crate::call::Call;
 use crate::cost::{self, Bill};
 use crate::engine::Engine;
+use crate::inbound::Inbound;
 use crate::journal::whole_millis;
 use crate::lane::Who;
 use crate::record::{AsidePurpose, AsideRecord, Outcome, Place};
 use crate::send::{Outbound, as_text, send, whole};
 use crate::window;
+
+/// Whether a cloud may be asked something for this request: not while it is private or the day's budget is met.
+pub(crate) fn may_leave(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> bool {
+    inbound.situation.private.is_none() && engine.budget.spent(&call.world.settings.budget).is_none()
+}
 
 /// What was asked for one request of a client.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use branchline_routing::{Dispatched, Role};
 use branchline_wire::hub::{Content, Message, Request};
 use branchline_wire::text::Text;
 
-use crate::aside::Asking;
+use crate::aside::{self, Asking};
 use crate::call::Call;
 use crate::engine::Engine;
 use crate::inbound::Inbound;
@@ -38,14 +38,12 @@ pub(crate) async fn ask(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> 
 }
 
 async fn ask_someone(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Result<Role, String> {
-    let situation = &inbound.situation;
+    let may_leave = aside::may_leave(engine, call, inbound);
     let mut why = "no dispatcher model may be asked".to_owned();
-    for model in situation.policy(call).role(Role::Dispatcher) {
+    for model in inbound.situation.policy(call).role(Role::Dispatcher) {
         let Some(backend) = call.world.backends.get(&model.backend) else { continue };
-        let leaves = !backend.resolved.local;
-        let stays =
-            !leaves || (situation.private.is_none() && engine.budget.spent(&call.world.settings.budget).is_none());
-        if !stays || !call.world.health.is_up(&model.backend) {
+        let may_be_asked = may_leave || backend.resolved.local;
+        if !may_be_asked || !call.world.health.is_up(&model.backend) {
             continue;
         }
         let shown = shown(&inbound.turn.human);

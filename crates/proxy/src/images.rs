@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 
-use crate::aside::Asking;
+use crate::aside::{self, Asking};
 use crate::backend::Backend;
 use crate::call::Call;
 use crate::engine::Engine;
@@ -220,10 +220,10 @@ pub(crate) async fn stored(engine: &Engine, key: &ImageKey) -> Option<Arc<str>> 
 
 /// The models that may look at the pictures of a request. What must not leave the user's own machines is shown to
 /// none elsewhere.
-pub(crate) fn eyes(call: &Call, inbound: &Inbound<'_>) -> Vec<ModelRef> {
+pub(crate) fn eyes(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Vec<ModelRef> {
     let all = inbound.situation.policy(call).role(branchline_routing::Role::Vision).iter();
-    let stays = |model: &&ModelRef| inbound.situation.private.is_none() || call.world.catalog.facts(model).local;
-    all.filter(stays).cloned().collect()
+    let may_leave = aside::may_leave(engine, call, inbound);
+    all.filter(|model| may_leave || call.world.catalog.facts(model).local).cloned().collect()
 }
 
 async fn ask_someone(
@@ -232,7 +232,8 @@ async fn ask_someone(
     eyes: &[ModelRef],
     picture: &Picture,
 ) -> Result<Arc<str>, String> {
-    let mut reason = "no vision model is set up".to_owned();
+    let none = call.world.policy.role(branchline_routing::Role::Vision).is_empty();
+    let mut reason = if none { "no vision model is set up" } else { "no vision model may be asked" }.to_owned();
     for model in eyes {
         let Some(backend) = call.world.backends.get(&model.backend) else { continue };
         let asking = Asking { engine, call, purpose: AsidePurpose::Vision, who: Who::looking_at_a_picture() };
