@@ -1,4 +1,4 @@
-//! The four-role mode: a small model names the role of a turn. Asked once per turn, for two seconds at most.
+//! The four-role mode: a small model names the role of a turn. Asked once per turn, for `dispatcher_timeout_ms` at most.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::inbound::Inbound;
 use crate::record::AsidePurpose;
 
-/// Words of the human the dispatcher sees, at each end of a longer text.
+/// Bytes of the human's words the dispatcher sees, at each end of a longer text.
 const SHOWN: usize = 2_000;
 /// Room for one word and what a small model puts around it.
 const ANSWER: u64 = 256;
@@ -86,10 +86,8 @@ fn role_of(said: &str) -> Result<Role, String> {
         "think" => Some(Role::Think),
         _ => None,
     });
-    { roles }.next().ok_or_else(|| {
-        let shown: String = said.chars().take(40).collect();
-        format!("it said \"{shown}\", not tool, coder or think")
-    })
+    // What it said instead may be the human's words, which are written down nowhere.
+    { roles }.next().ok_or_else(|| "its answer names none of tool, coder and think".to_owned())
 }
 
 #[cfg(test)]
