@@ -3,7 +3,7 @@
 //! Each is written down with the request it was asked for, however it ends: a call to a cloud costs money.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use branchline_routing::ModelRef;
 use branchline_wire::codec::openai_chat::ollama;
@@ -69,7 +69,9 @@ struct Entry<'a> {
     model: ModelRef,
     login: cost::Login,
     reported: Option<u64>,
-    began: Instant,
+    asked: Instant,
+    /// When its turn at the backend came.
+    turn: Option<Instant>,
     aside: AsideRecord,
 }
 
@@ -84,7 +86,7 @@ impl<'a> Entry<'a> {
             ..AsideRecord::default()
         };
         let login = cost::login(&backend.resolved, asking.call.header("authorization"));
-        Self { asking, model, login, reported: None, began: Instant::now(), aside }
+        Self { asking, model, login, reported: None, asked: Instant::now(), turn: None, aside }
     }
 
     async fn carry(&mut self, backend: &Backend, request: &Request<'_>) -> Result<String, String> {
@@ -100,7 +102,7 @@ impl<'a> Entry<'a> {
         };
         let outbound = Outbound { protocol, headers, body: body.into(), query: None, native: native.is_some() };
         let _slot = backend.lane.place(self.asking.who).await;
-        self.queued(self.began.elapsed());
+        self.turn = Some(Instant::now());
         let answer = send(backend, &outbound).await.map_err(|miss| miss.fault.to_string())?;
         let body = whole(backend, answer).await.map_err(|miss| miss.fault.to_string())?;
         let body = match native {
@@ -112,21 +114,18 @@ impl<'a> Entry<'a> {
         self.reported = response.usage.cost_nano_usd;
         Ok(plain_text(&Content::Blocks(response.content)).trim().to_owned())
     }
-
-    fn queued(&mut self, waited: Duration) {
-        self.aside.queued_ms = whole_millis(waited);
-        self.began = Instant::now();
-    }
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
         let mut aside = std::mem::take(&mut self.aside);
-        aside.duration_ms = whole_millis(self.began.elapsed());
+        aside.queued_ms = whole_millis(self.turn.unwrap_or_else(Instant::now).duration_since(self.asked));
+        aside.duration_ms = self.turn.map_or(0, |turn| whole_millis(turn.elapsed()));
         let Asking { engine, call, .. } = self.asking;
         let bill = Bill {
             model: &self.model,
-            place: aside.place,
+            // What nobody was sent costs nothing.
+            place: if self.turn.is_some() { aside.place } else { Place::Nowhere },
             outcome: aside.outcome,
             usage: aside.usage,
             reported: self.reported,
