@@ -66,8 +66,8 @@ async fn a_dispatcher_in_the_cloud_is_paid_for_and_counts_as_no_request() {
         (&json!(1), &json!(0), &json!(1))
     );
     assert_eq!((cents(&stats["cloud"]["cost_usd"]), &stats["cloud"]["output"]), (1, &json!(500)));
-    let saved = stats["all_cloud_usd"].as_f64().unwrap() - stats["saved_usd"].as_f64().unwrap();
-    assert!((saved - 0.01).abs() < 1e-9, "what was paid aside was not saved: {stats}");
+    let paid = stats["all_cloud_usd"].as_f64().unwrap() - stats["saved_usd"].as_f64().unwrap();
+    assert!((paid - 0.01).abs() < 1e-9, "what was paid aside was not saved: {stats}");
     let status = dispatch(stand.engine.clone(), "status", Value::Null).await.unwrap();
     assert_eq!((cents(&status["budget"]["spent_usd"]), &status["requests_today"]["cloud"]), (1, &json!(0)));
     assert!(stand.get("/metrics", &[]).await.text.contains("branchline_cost_usd_total 0.01\n"));
@@ -112,6 +112,22 @@ async fn a_picture_described_in_the_cloud_is_paid_for_once() {
     let again = record_of(&stand, &stand.post("/v1/messages", &with_picture("and its colour?", 1)).await).await;
     assert_eq!((again.asides.len(), again.images.cached), (0, 1));
     assert_eq!(cents(&stats(&stand).await["cloud"]["cost_usd"]), 1);
+}
+
+#[tokio::test]
+async fn no_picture_is_described_in_the_cloud_once_the_days_budget_is_met() {
+    let (home, cloud) = (lmstudio().await, anthropic().await);
+    cloud.script(Script::for_model(SMALL, a_cent("A red square.")));
+    let settings = format!(
+        "{}roles.vision = \"anthropic:{SMALL}\"\nrouting.mode = \"local\"\nbudget.daily_usd = 0.01\n",
+        both(&home, &cloud)
+    );
+    let stand = Stand::start(&settings).await;
+    let first = record_of(&stand, &stand.post("/v1/messages", &with_picture("what is this?", 1)).await).await;
+    assert_eq!((first.asides.len(), first.images.described), (1, 1));
+    let second = record_of(&stand, &stand.post("/v1/messages", &with_picture("and this?", 2)).await).await;
+    assert_eq!((second.asides.len(), second.images.failed), (0, 1));
+    assert_eq!(cloud.calls().len(), 1);
 }
 
 #[tokio::test]
