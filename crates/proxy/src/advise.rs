@@ -41,7 +41,8 @@ pub(crate) async fn consult(
     match said.and_then(|said| if said.is_empty() { Err("it concluded nothing".to_owned()) } else { Ok(said) }) {
         Ok(conclusion) => {
             let conclusion: Arc<str> = conclusion.into();
-            let advice = Advice { message: at, fingerprint: inbound.turn.fingerprint, conclusion };
+            let private = inbound.situation.private.is_some();
+            let advice = Advice { message: at, fingerprint: inbound.turn.fingerprint, conclusion, private };
             engine.turns.advised(&inbound.key.conversation, advice);
             Some(format!("{} gave its conclusion", adviser.model))
         }
@@ -61,13 +62,19 @@ pub(crate) struct Advice {
     pub(crate) fingerprint: u64,
     /// What was concluded.
     pub(crate) conclusion: Arc<str>,
+    /// It was concluded from what must not leave. Clients that name no session share one conversation here, where the
+    /// same words may begin another turn.
+    pub(crate) private: bool,
 }
 
 /// The conclusions of a conversation that belong into this request.
 pub(crate) fn known(engine: &Engine, inbound: &Inbound<'_>) -> Vec<Advice> {
     let all = engine.turns.advice(&inbound.key.conversation);
-    let belongs =
-        |advice: &Advice| turn::fingerprint_at(&inbound.request.messages, advice.message) == Some(advice.fingerprint);
+    let stays = inbound.situation.private.is_some();
+    let belongs = |advice: &Advice| {
+        let here = turn::fingerprint_at(&inbound.request.messages, advice.message) == Some(advice.fingerprint);
+        here && (stays || !advice.private)
+    };
     all.iter().filter(|advice| belongs(advice)).cloned().collect()
 }
 
