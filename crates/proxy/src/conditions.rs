@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
+use crate::images::hex;
 use crate::projects::Project;
 use crate::store::{CONDITIONS, Result, Store};
 use crate::world::World;
@@ -37,11 +38,10 @@ impl Engine {
     }
 }
 
-/// The same conditions have the same name, also after a restart.
-fn id_of(conditions: &Conditions) -> Option<String> {
-    let text = serde_json::to_vec(conditions).ok()?;
-    let digest = Sha256::digest(&text);
-    Some(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+/// What something is kept under that many records share: the same has the same name, also after a restart.
+pub(crate) fn id_of(shared: &impl Serialize) -> Option<String> {
+    let digest = Sha256::digest(serde_json::to_vec(shared).ok()?);
+    Some(hex(&digest[..8]))
 }
 
 impl Store {

@@ -11,9 +11,9 @@ use branchline_routing::rule::is_header_kept;
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::call::Call;
+use crate::conditions;
 use crate::engine::Engine;
 use crate::inbound::Inbound;
 use crate::situation;
@@ -21,6 +21,8 @@ use crate::store::{Result, SURROUNDINGS, Store};
 
 /// Different ones kept since the start: a header that is another in every request must not fill the database.
 const MOST: usize = 512;
+/// Conversations whose surroundings are known by a hash, at the same time.
+const CONVERSATIONS: usize = 4_096;
 /// After so long they are stored again: what was stored may have been deleted with its last record.
 const AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest value of a header that is kept.
@@ -28,14 +30,38 @@ const LONGEST: usize = 256;
 /// Letters and digits in a row that look like a key.
 const KEY: usize = 24;
 
-/// Those that are stored, by a hash of what they were made from.
+/// Those that are stored.
 #[derive(Debug, Default)]
-pub(crate) struct Surroundings(Mutex<HashMap<u64, Known>>);
+pub(crate) struct Surroundings(Mutex<Known>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Known {
-    id: String,
-    stored: Instant,
+    /// Their names, by a hash of what they were made from and of the conversation: many conversations share one.
+    names: HashMap<u64, String>,
+    /// When each was stored, by its name.
+    stored: HashMap<String, Instant>,
+}
+
+impl Known {
+    fn is_fresh(&self, id: &str) -> bool {
+        self.stored.get(id).is_some_and(|stored| stored.elapsed() < AGAIN)
+    }
+
+    /// Remembers a name; `false` when there are too many to store one more.
+    fn takes(&mut self, id: &str) -> bool {
+        let room = self.stored.len() < MOST || self.stored.contains_key(id);
+        if room {
+            self.stored.insert(id.to_owned(), Instant::now());
+        }
+        room
+    }
+
+    fn name(&mut self, hash: u64, id: &str) {
+        if self.names.len() >= CONVERSATIONS {
+            self.names.clear();
+        }
+        self.names.insert(hash, id.to_owned());
+    }
 }
 
 /// As they lie in the store.
@@ -55,19 +81,22 @@ impl Engine {
         let folder = if named { None } else { situation::folder(call, inbound) };
         let hash = hash(call, inbound, folder.as_deref());
         let mut known = self.surroundings.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&hash).filter(|known| known.stored.elapsed() < AGAIN) {
-            return Some(known.id.clone());
-        }
-        if known.len() >= MOST && !known.contains_key(&hash) {
-            return None;
+        if let Some(id) = known.names.get(&hash).filter(|id| known.is_fresh(id)) {
+            return Some(id.clone());
         }
         let folder = if named { situation::folder(call, inbound) } else { folder };
         let mut circumstances = situation::circumstances(call, inbound, folder);
         circumstances.headers = kept(&call.headers).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let id = id_of(&circumstances)?;
-        let stored = Stored { at: Timestamp::now().as_millisecond(), circumstances };
-        self.store.note_fact(format!("{SURROUNDINGS}{id}"), serde_json::to_string(&stored).ok()?);
-        known.insert(hash, Known { id: id.clone(), stored: Instant::now() });
+        let id = conditions::id_of(&circumstances)?;
+        if !known.is_fresh(&id) {
+            let stored = Stored { at: Timestamp::now().as_millisecond(), circumstances };
+            let text = serde_json::to_string(&stored).ok()?;
+            if !known.takes(&id) {
+                return None;
+            }
+            self.store.note_fact(format!("{SURROUNDINGS}{id}"), text);
+        }
+        known.name(hash, &id);
         Some(id)
     }
 }
@@ -97,12 +126,6 @@ fn looks_like_a_key(value: &str) -> bool {
     })
 }
 
-/// The same surroundings have the same name, also after a restart.
-fn id_of(circumstances: &Circumstances) -> Option<String> {
-    let digest = Sha256::digest(serde_json::to_vec(circumstances).ok()?);
-    Some(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
-}
-
 impl Store {
     /// Everything that records call their [`surroundings`](crate::record::DecisionRecord::surroundings), by that name.
     ///
@@ -121,6 +144,15 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn conversations_may_be_many_where_what_is_stored_may_not() {
+        let mut known = Known::default();
+        (0..=CONVERSATIONS as u64).for_each(|hash| known.name(hash, "same"));
+        assert!(known.names.len() <= CONVERSATIONS);
+        assert!((0..MOST).all(|nth| known.takes(&nth.to_string())));
+        assert!(!known.takes("one more") && known.takes("0") && known.is_fresh("0"));
+    }
 
     #[test]
     fn headers_are_kept_without_keys_and_without_what_changes_with_every_request() {
