@@ -39,7 +39,7 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+        header(&self.headers, name)
     }
 
     /// Subagents name themselves (protocols B.2), older ones in the attribution line only.
@@ -48,7 +48,7 @@ impl Call {
     }
 
     pub(crate) fn session(&self) -> Option<&str> {
-        self.header("x-claude-code-session-id").or_else(|| self.header("session-id"))
+        session(&self.headers)
     }
 
     pub(crate) fn ping_interval(&self) -> Duration {
@@ -58,6 +58,16 @@ impl Call {
     pub(crate) fn early_headers(&self) -> Duration {
         Duration::from_millis(self.world.settings.server.early_headers_ms)
     }
+}
+
+/// A header that can be read as text.
+pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The session a client names.
+pub(crate) fn session(headers: &HeaderMap) -> Option<&str> {
+    header(headers, "x-claude-code-session-id").or_else(|| header(headers, "session-id"))
 }
 
 /// `req_` and 20 characters.

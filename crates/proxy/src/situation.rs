@@ -10,7 +10,7 @@ use branchline_wire::hub::Request;
 use http::HeaderMap;
 use jiff::{Timestamp, Zoned};
 
-use crate::call::Call;
+use crate::call::{self, Call};
 use crate::engine::Engine;
 use crate::inbound::Inbound;
 use crate::projects::Project;
@@ -61,7 +61,7 @@ pub(crate) fn read(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Situa
         return Situation { private: call.private.clone(), ..Situation::default() };
     }
     let folder = folder(call, inbound);
-    let project = folder.as_deref().filter(|_| trusts).and_then(|folder| engine.projects.governing(folder, world));
+    let project = folder.as_deref().and_then(|folder| engine.projects.governing(folder, world));
     let by_project = project.as_ref().and_then(|project| project.private.clone());
     let private =
         by_project.or_else(|| call.private.clone()).or_else(|| never_cloud.find(&inbound.request, folder.as_deref()));
@@ -81,17 +81,20 @@ pub(crate) fn must_stay(engine: &Engine, world: &Arc<World>, request: &Request<'
     if world.never_cloud.is_empty() && !trusts {
         return false;
     }
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let folder = header(FOLDER).map(Into::into).or_else(|| working_folder(request));
-    let project = folder.as_deref().filter(|_| trusts).and_then(|folder| engine.projects.governing(folder, world));
+    let folder = folder_in(headers, request);
+    let project = folder.as_deref().and_then(|folder| engine.projects.governing(folder, world));
     project.is_some_and(|project| project.private.is_some())
         || world.never_cloud.find(request, folder.as_deref()).is_some()
-        || engine.turns.private(header("x-claude-code-session-id"), None).is_some()
+        || engine.turns.private(call::session(headers), None).is_some()
 }
 
 /// The client's working folder: a header of ours where it is sent, else what stands in the instructions.
 pub(crate) fn folder(call: &Call, inbound: &Inbound<'_>) -> Option<String> {
-    call.header(FOLDER).map(Into::into).or_else(|| working_folder(&inbound.request))
+    folder_in(&call.headers, &inbound.request)
+}
+
+fn folder_in(headers: &HeaderMap, request: &Request<'_>) -> Option<String> {
+    call::header(headers, FOLDER).map(Into::into).or_else(|| working_folder(request))
 }
 
 /// What rules may look at.
