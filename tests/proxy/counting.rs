@@ -5,7 +5,7 @@ use branchline_tests::session::{Session, tools};
 use branchline_tests::{Reply, Stand};
 use serde_json::{Value, json};
 
-use crate::rig::{CLOUD, anthropic, backend, go_on};
+use crate::rig::{CLOUD, anthropic, ask, backend, both, go_on, lmstudio};
 
 const MODEL: &str = "qwen3:8b";
 
@@ -84,4 +84,25 @@ async fn the_cloud_counts_what_is_meant_for_it() {
     assert_eq!(by, format!("anthropic:{CLOUD}"));
     assert_eq!(tokens, cloud.requests().last().unwrap().prompt_tokens);
     cloud.verdict().unwrap();
+}
+
+/// Who counts a prompt meant for the cloud.
+async fn counter(stand: &Stand, text: &str, headers: &[(&str, &str)]) -> String {
+    let mut body = body("cloud");
+    body["messages"][0]["content"] = text.into();
+    counted(&stand.post_with(COUNT, &body, headers).await).1
+}
+
+#[tokio::test]
+async fn what_is_private_or_of_a_private_session_is_not_sent_away_to_be_counted() {
+    let (home, cloud) = (lmstudio().await, anthropic().await);
+    let stand = Stand::start(&format!("{}never_cloud.texts = [\"falcon\"]\n", both(&home, &cloud))).await;
+    assert_eq!(counter(&stand, "about the falcon", &[]).await, "estimate");
+    for name in ["x-claude-code-session-id", "session-id"] {
+        let session = [(name, name)];
+        assert_eq!(counter(&stand, "hello there", &session).await, format!("anthropic:{CLOUD}"));
+        assert_eq!(stand.post_with("/v1/messages", &ask("about the falcon"), &session).await.status, 200);
+        assert_eq!(counter(&stand, "hello again", &session).await, "estimate", "{name}");
+    }
+    assert!(cloud.requests().iter().all(|request| !request.contains("falcon")));
 }
