@@ -187,7 +187,10 @@ impl Doctor {
         let Ok(kept) = store.facts(KEPT).await else { return };
         let read = |text: String| serde_json::from_str::<Checkup>(&text).ok();
         let mut state = self.state();
-        state.checkups = kept.into_values().filter_map(read).map(|one| (one.model.clone(), one)).collect();
+        for one in kept.into_values().filter_map(read) {
+            // What is known since the start is newer: a run may be under way when the serving begins.
+            state.checkups.entry(one.model.clone()).or_insert(one);
+        }
     }
 }
 
@@ -263,7 +266,15 @@ impl Engine {
                 }
             }
         };
-        wanted.models.iter().map(parse).collect()
+        let mut models: Vec<ModelRef> = Vec::new();
+        for model in wanted.models.iter().map(parse) {
+            let model = model?;
+            // Named twice, it is tested once.
+            if !models.contains(&model) {
+                models.push(model);
+            }
+        }
+        Ok(models)
     }
 
     /// The models requests may be answered with, those of the user's own first. Where the client's login is passed on, or a
