@@ -44,7 +44,11 @@ pub(super) async fn read(exam: &Exam<'_>) -> Found {
         Ok(said) => said,
         Err(found) => return found,
     };
-    let tokens = said.prompt().max(1);
+    let tokens = match said.prompt() {
+        // A server that does not count is taken at what was aimed at.
+        0 => aim,
+        counted => counted,
+    };
     if !said.text().contains(&secret) {
         let cut = tokens * 10 < aim * 6;
         let reason = match cut {
@@ -105,7 +109,7 @@ fn haystack(tokens: u64) -> (String, String) {
     (text, secret)
 }
 
-/// Lines that differ, so that no server has read them before.
+/// Lines that differ, as those of a real text do.
 fn line(nth: u64) -> String {
     const WHO: [&str; 7] =
         ["the grey heron", "a ferryman", "the baker", "an old tram", "the clerk", "a fox", "the choir"];

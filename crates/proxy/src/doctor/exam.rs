@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::ask::{Said, ask};
 use super::{TestName, TestResult, Verdict, Wanted, advice, context, picture, tools};
 use crate::engine::Engine;
+use crate::journal::whole_millis;
 use crate::learned::Habit;
 use crate::probe::ModelCard;
 use crate::record::Outcome;
@@ -106,8 +107,7 @@ impl<'e> Exam<'e> {
 
     fn note(&self, test: TestName, found: Found, took: Duration) {
         let Found { verdict, reason, hint, request } = found;
-        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let result = TestResult { test, verdict, reason, hint, request, ms };
+        let result = TestResult { test, verdict, reason, hint, request, ms: whole_millis(took) };
         self.engine.note_checkup(self.model, |checkup| {
             checkup.verdict = checkup.verdict.max(verdict);
             checkup.results.push(result);
@@ -178,8 +178,8 @@ impl<'e> Exam<'e> {
 
     async fn answer(&self) -> Found {
         let world = self.engine.world();
-        let passes_on = |auth: &Auth| *auth == Auth::Passthrough;
-        if world.backends.get(&self.model.backend).is_some_and(|backend| passes_on(&backend.resolved.auth)) {
+        let backend = world.backends.get(&self.model.backend);
+        if backend.is_some_and(|backend| backend.resolved.auth == Auth::Passthrough) {
             return Found::fail("it is asked with the client's own login, which the doctor does not have")
                 .hint("store a key to have it tested".to_owned());
         }
@@ -193,7 +193,7 @@ impl<'e> Exam<'e> {
             let hint = format!("load it (`branchline models load {}`), or choose what its server has", self.model);
             return Found::fail(format!("{other} answered instead")).hint(hint).of(&said);
         }
-        let seconds = std::time::Duration::from_millis(said.record.duration_ms).as_secs_f32();
+        let seconds = Duration::from_millis(said.record.duration_ms).as_secs_f32();
         match (said.text().trim().is_empty(), cold) {
             (true, _) => Found::fail("the answer was empty").hint(advice::empty(&said)).of(&said),
             (false, true) => self.good(&said, format!("loaded and answered in {seconds:.1} s")),

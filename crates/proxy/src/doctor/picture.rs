@@ -116,8 +116,7 @@ mod tests {
             assert_eq!(picture.get_pixel(x, GAP + SQUARE / 2).0, COLOURS[*colour].1);
             assert_eq!(picture.get_pixel(x - SQUARE / 2 - 1, GAP).0, [255; 3], "a gap stands before each");
         }
-        let mut different = colours.clone();
-        different.dedup();
+        let different: std::collections::BTreeSet<_> = colours.iter().collect();
         assert_eq!(different.len(), 4);
     }
 
