@@ -271,6 +271,17 @@ async fn the_last_checkup_is_known_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_model_named_twice_is_tested_once() {
+    let sim = coder(able_coder(), clever).await;
+    let stand = Stand::start(&local(&sim)).await;
+    let model = format!("lmstudio:{CODER}");
+    let models = vec![model.clone(), model.clone()];
+    let view = run(&stand, Wanted { models, context_tokens: Some(0), ..Wanted::default() }).await;
+    assert_eq!(view.models, [model]);
+    assert_eq!(view.checkups[0].results.len(), TestName::ALL.len());
+}
+
+#[tokio::test]
 async fn what_cannot_be_tested_is_refused_with_a_hint() {
     let sim = coder(able_coder(), clever).await;
     let stand = Stand::start(&local(&sim)).await;
