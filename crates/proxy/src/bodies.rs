@@ -27,9 +27,9 @@ const PLAIN: [&str; 15] = [
 /// Longest text of such a member that is kept: nobody's name is longer.
 const LONGEST_NAME: usize = 200;
 
-/// Whether bodies are written down at all.
-pub(crate) fn are_kept(call: &Call) -> bool {
-    call.world.settings.log.bodies != Bodies::Off
+/// How the bodies of a call are written down. The doctor's long texts are nobody's concern.
+pub(crate) fn wanted(call: &Call) -> Bodies {
+    if call.doctor { Bodies::Off } else { call.world.settings.log.bodies }
 }
 
 /// What is kept of a body.

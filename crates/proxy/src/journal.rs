@@ -71,12 +71,16 @@ impl Journal {
             doctor: call.doctor,
             ..Record::default()
         };
-        let (engine, world) = (Arc::clone(engine), Arc::clone(&call.world));
-        // The doctor's long texts are nobody's concern.
-        let bodies = if call.doctor { BodySetting::Off } else { world.settings.log.bodies };
-        let login = Login::default();
-        let asides = call.asides.clone();
-        Self { engine, started: call.started, bodies, world, reported: None, login, asides, record }
+        Self {
+            engine: Arc::clone(engine),
+            started: call.started,
+            bodies: bodies::wanted(call),
+            world: Arc::clone(&call.world),
+            reported: None,
+            login: Login::default(),
+            asides: call.asides.clone(),
+            record,
+        }
     }
 
     /// The request's body, as far as the settings want it.

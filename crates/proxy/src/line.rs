@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
+use branchline_settings::schema::Bodies;
 use branchline_wire::Protocol;
 use branchline_wire::codec::{StreamEncoder, encode_failure};
 use branchline_wire::hub::{Event, Usage};
@@ -73,7 +74,7 @@ impl Line {
             interval: call.ping_interval(),
             bytes_out: 0,
             unsaid: Vec::new(),
-            kept: crate::bodies::are_kept(call).then(Vec::new),
+            kept: (crate::bodies::wanted(call) != Bodies::Off).then(Vec::new),
         }
     }
 
