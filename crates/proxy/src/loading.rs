@@ -18,12 +18,16 @@ use crate::backend::Backend;
 use crate::engine::Engine;
 use crate::events::LiveEvent;
 use crate::fault::Fault;
+use crate::journal::whole_millis;
 use crate::probe::{Flavour, ModelCard};
+use crate::send::{silent, unreachable};
 use crate::watch;
 use crate::window;
 
 /// How often a server that loads in the background is asked whether it is done.
 const ASK_EVERY: Duration = Duration::from_millis(400);
+/// Code of a server's own refusal.
+const REFUSED: &str = "load_refused";
 /// The smallest window that can be asked for, as in the settings.
 const SMALLEST: u64 = 512;
 
@@ -67,7 +71,8 @@ impl Engine {
                 window::unload_ollama(&backend, &model.model).await?;
             }
             Some(Flavour::LlamaCpp) => {
-                post(&backend, "/models/unload", &json!({"model": model.model})).await.map_err(|_| fixed(&backend))?;
+                let done = post(&backend, "/models/unload", &json!({"model": model.model})).await;
+                done.map_err(|fault| fixed(&backend, fault))?;
             }
             flavour => return Err(cannot(&backend, flavour)),
         }
@@ -139,7 +144,8 @@ impl Engine {
             return Err(Fault::new(FailureKind::InvalidRequest, "window_is_fixed", message)
                 .hint("start llama-server with -c, or set it in its models preset"));
         }
-        post(backend, "/models/load", &json!({"model": model.model})).await.map_err(|_| fixed(backend))?;
+        let begun = post(backend, "/models/load", &json!({"model": model.model})).await;
+        begun.map_err(|fault| fixed(backend, fault))?;
         let limit = tokio::time::Instant::now() + backend.resolved.timeouts.first_byte;
         loop {
             watch::ask_one(self, backend).await;
@@ -254,7 +260,7 @@ impl Loading {
     }
 
     fn tell(&mut self, error: Option<String>) {
-        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let ms = whole_millis(self.began.elapsed());
         let (model, request) = (self.model.to_string(), self.request.take());
         self.engine.events.tell(LiveEvent::ModelLoaded { model, request, ms, error });
     }
@@ -298,19 +304,12 @@ pub(crate) async fn post(backend: &Backend, path: &str, body: &Value) -> Result<
     let headers = backend.headers(Protocol::OpenaiChat, &HeaderMap::new()).await?;
     let request = backend.client()?.post(backend.resolved.base_url.native(path)).headers(headers);
     let limit = backend.resolved.timeouts.first_byte;
-    let silent = |_| {
-        let message = format!("{name} said nothing for {} s", limit.as_secs());
-        Fault::new(FailureKind::Timeout, "backend_timeout", message)
-            .hint(format!("raise first_byte_timeout_ms in [backends.{name}]"))
-    };
-    let gone = |error: reqwest::Error| {
-        let message = format!("{name} cannot be reached: {error}");
-        Fault::new(FailureKind::Overloaded, "backend_offline", message).hint(backend.resolved.docs_hint)
-    };
-    let sent = tokio::time::timeout(limit, request.body(body.to_string()).send()).await.map_err(silent)?;
+    let late = |_| silent(backend, limit).fault;
+    let gone = |error: reqwest::Error| unreachable(backend, &error).fault;
+    let sent = tokio::time::timeout(limit, request.body(body.to_string()).send()).await.map_err(late)?;
     let response = sent.map_err(gone)?;
     let status = response.status();
-    let bytes = tokio::time::timeout(limit, response.bytes()).await.map_err(silent)?.map_err(gone)?;
+    let bytes = tokio::time::timeout(limit, response.bytes()).await.map_err(late)?.map_err(gone)?;
     let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let error = &answer["error"];
     match error["message"].as_str().or(error.as_str()) {
@@ -324,8 +323,7 @@ pub(crate) async fn post(backend: &Backend, path: &str, body: &Value) -> Result<
 
 fn refused(name: &str, said: &str) -> Fault {
     let message = format!("{name}: {said}");
-    Fault::new(FailureKind::InvalidRequest, "load_refused", message)
-        .hint("`branchline models` lists what can be loaded")
+    Fault::new(FailureKind::InvalidRequest, REFUSED, message).hint("`branchline models` lists what can be loaded")
 }
 
 fn too_old(name: &str) -> Fault {
@@ -334,7 +332,11 @@ fn too_old(name: &str) -> Fault {
         .hint("update it, or use `lms load` and `lms unload`")
 }
 
-fn fixed(backend: &Backend) -> Fault {
+/// A llama-server that is no router refuses to load and to unload. One that is gone or silent is no such.
+fn fixed(backend: &Backend, fault: Fault) -> Fault {
+    if fault.code != REFUSED {
+        return fault;
+    }
     let message = format!("{} is a llama-server with one model, which it loads when it starts", backend.name());
     Fault::new(FailureKind::InvalidRequest, "cannot_load", message)
         .hint("start llama-server without -m and with --models-dir: then it loads what is asked for")

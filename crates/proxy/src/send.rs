@@ -119,13 +119,13 @@ pub(crate) fn as_text(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
-fn silent(backend: &Backend, limit: Duration) -> Miss {
+pub(crate) fn silent(backend: &Backend, limit: Duration) -> Miss {
     let message = format!("{} said nothing for {} s", backend.name(), limit.as_secs_f32());
     let hint = format!("raise first_byte_timeout_ms or idle_timeout_ms in [backends.{}]", backend.name());
     Miss::of(Fault::new(FailureKind::Timeout, "backend_timeout", message).hint(hint))
 }
 
-fn unreachable(backend: &Backend, error: &reqwest::Error) -> Miss {
+pub(crate) fn unreachable(backend: &Backend, error: &reqwest::Error) -> Miss {
     if !error.is_connect() {
         let message = format!("{} ended the connection without an answer: {}", backend.name(), cause(error));
         return Miss::of(Fault::new(FailureKind::Api, BROKE_OFF, message));
