@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use branchline_routing::{Mode, ModelRef, Policy, Role, Rule};
@@ -46,7 +46,8 @@ struct Stamp {
 struct Known {
     looked: Instant,
     stamp: Option<Stamp>,
-    world: Arc<World>,
+    /// The world it was read for, which is not kept alive for it.
+    world: Weak<World>,
     project: Option<Arc<Project>>,
 }
 
@@ -60,7 +61,7 @@ impl Projects {
         let folder = Path::new(folder);
         let trusted = world.settings.trusted_folder(folder)?;
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = known.get(folder).filter(|known| Arc::ptr_eq(&known.world, world));
+        let before = known.get(folder).filter(|known| std::ptr::eq(known.world.as_ptr(), Arc::as_ptr(world)));
         if let Some(before) = before.filter(|known| known.looked.elapsed() < FRESH) {
             return before.project.clone();
         }
@@ -70,7 +71,7 @@ impl Projects {
         if known.len() >= MOST {
             known.clear();
         }
-        let now = Known { looked: Instant::now(), stamp, world: Arc::clone(world), project: project.clone() };
+        let now = Known { looked: Instant::now(), stamp, world: Arc::downgrade(world), project: project.clone() };
         known.insert(folder.to_owned(), now);
         project
     }
