@@ -88,8 +88,9 @@ fn named(call: &Call, id: &str) -> Option<Target> {
 fn forced(call: &Call) -> Result<Option<Forced>, Fault> {
     let catalog = &call.world.catalog;
     if let Some(route) = call.header("x-force-route") {
-        let alias = call.world.settings.alias(route).map(|alias| alias.name).filter(|name| *name == route);
-        let target = match alias.and_then(|name| named(call, name)) {
+        // A pattern is for the names agents send by themselves; who forces a route names the alias.
+        let alias = named(call, route).filter(|alias| matches!(alias, Target::Named { name, .. } if name == route));
+        let target = match alias {
             Some(alias) => alias,
             None => Target::from_route(route, catalog)?,
         };

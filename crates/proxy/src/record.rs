@@ -4,7 +4,8 @@
 //! decided from again and may be missing): a record written today must still be
 //! readable when those have moved on. So every field has a default, unknown fields are ignored,
 //! and an enum value this version does not know reads as `Unknown`. Nothing here holds a key:
-//! request and response headers are not part of a record.
+//! request and response headers are not part of a record; what rules may look at of them is kept beside it, without
+//! what may be a key ([`DecisionRecord::surroundings`]).
 
 use branchline_routing::{Decision, Facts};
 use branchline_wire::hub::Usage;

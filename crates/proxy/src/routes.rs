@@ -82,9 +82,9 @@ pub fn explain_value(
 fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Fault> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
-        let bad = |_| DecodeError::new("headers", "a name or a value that cannot be sent");
-        let name = http::HeaderName::try_from(name.as_str()).map_err(|_| bad(()))?;
-        map.append(name, HeaderValue::try_from(value.as_str()).map_err(|_| bad(()))?);
+        let bad = || DecodeError::new("headers", "a name or a value that cannot be sent");
+        let name = http::HeaderName::try_from(name.as_str()).map_err(|_| bad())?;
+        map.append(name, HeaderValue::try_from(value.as_str()).map_err(|_| bad())?);
     }
     Ok(map)
 }
