@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use branchline_routing::{Mode, ModelRef, Policy, Role, Rule};
@@ -60,20 +60,29 @@ impl Projects {
     pub(crate) fn governing(&self, folder: &str, world: &Arc<World>) -> Option<Arc<Project>> {
         let folder = Path::new(folder);
         let trusted = world.settings.trusted_folder(folder)?;
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = known.get(folder).filter(|known| std::ptr::eq(known.world.as_ptr(), Arc::as_ptr(world)));
-        if let Some(before) = before.filter(|known| known.looked.elapsed() < FRESH) {
-            return before.project.clone();
-        }
+        let before = {
+            let known = self.lock();
+            let before = known.get(folder).filter(|known| std::ptr::eq(known.world.as_ptr(), Arc::as_ptr(world)));
+            if let Some(before) = before.filter(|known| known.looked.elapsed() < FRESH) {
+                return before.project.clone();
+            }
+            before.map(|known| (known.stamp.clone(), known.project.clone()))
+        };
+        // Not under the lock: one folder that is slow to read must not keep the others waiting.
         let stamp = find(folder, &trusted);
-        let same = before.filter(|known| known.stamp == stamp).map(|known| known.project.clone());
+        let same = before.filter(|(before, _)| *before == stamp).map(|(_, project)| project);
         let project = same.unwrap_or_else(|| stamp.as_ref().map(|stamp| Arc::new(read(stamp, world))));
+        let now = Known { looked: Instant::now(), stamp, world: Arc::downgrade(world), project: project.clone() };
+        let mut known = self.lock();
         if known.len() >= MOST {
             known.clear();
         }
-        let now = Known { looked: Instant::now(), stamp, world: Arc::downgrade(world), project: project.clone() };
         known.insert(folder.to_owned(), now);
         project
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
