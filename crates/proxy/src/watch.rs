@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use branchline_settings::load;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
@@ -29,15 +29,14 @@ const SETTLE: Duration = Duration::from_millis(150);
 
 /// Starts everything that goes on beside the requests. It ends with the engine.
 pub fn start(engine: &Arc<Engine>) {
-    spawn(engine, |engine| Box::pin(watch_backends(engine)));
-    spawn(engine, |engine| Box::pin(watch_settings(engine)));
-    spawn(engine, |engine| Box::pin(prune(engine)));
-    spawn(engine, |engine| Box::pin(retune(engine)));
+    spawn(engine, Box::pin(watch_backends(Arc::clone(engine))));
+    spawn(engine, Box::pin(watch_settings(Arc::clone(engine))));
+    spawn(engine, Box::pin(prune(Arc::clone(engine))));
+    spawn(engine, Box::pin(retune(Arc::clone(engine))));
 }
 
-fn spawn(engine: &Arc<Engine>, make: fn(Arc<Engine>) -> futures_util::future::BoxFuture<'static, ()>) {
+fn spawn(engine: &Engine, work: BoxFuture<'static, ()>) {
     let stopping = engine.stopping.clone();
-    let work = make(Arc::clone(engine));
     engine.tracker.spawn(async move {
         tokio::select! {
             () = stopping.cancelled() => {}
@@ -106,13 +105,8 @@ pub async fn ask_one(engine: &Arc<Engine>, backend: &Arc<Backend>) {
 
 /// Asks one backend what it has, beside what goes on.
 pub(crate) fn ask_soon(engine: &Arc<Engine>, backend: &Arc<Backend>) {
-    let (stopping, work) = (engine.stopping.clone(), (Arc::clone(engine), Arc::clone(backend)));
-    engine.tracker.spawn(async move {
-        tokio::select! {
-            () = stopping.cancelled() => {}
-            () = ask_one(&work.0, &work.1) => {}
-        }
-    });
+    let (asking, backend) = (Arc::clone(engine), Arc::clone(backend));
+    spawn(engine, Box::pin(async move { ask_one(&asking, &backend).await }));
 }
 
 /// Reads the settings again when their file changes. Settings that do not check change nothing.
