@@ -197,9 +197,15 @@ fn aim(model: &str, world: &World) -> Result<(Option<ModelRef>, bool), Fault> {
             Ok((Some(model), local))
         }
         Target::Role(role) => {
-            let model = first(role);
-            let local = model.as_ref().is_none_or(|model| world.catalog.facts(model).local);
-            Ok((model, local))
+            let models = world.policy.role(role);
+            let local = match role {
+                // The cloud stands in for these (`routing::decide`).
+                Role::WebSearch => false,
+                Role::Think | Role::LongContext if models.is_empty() => false,
+                // Any of them may answer, not only the first.
+                _ => models.iter().all(|model| world.catalog.facts(model).local),
+            };
+            Ok((models.first().cloned(), local))
         }
         Target::Local => Ok((first(Role::Coder), true)),
         Target::Cloud => Ok((first(Role::Cloud), false)),
