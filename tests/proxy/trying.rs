@@ -196,6 +196,9 @@ async fn a_request_is_sent_again_to_another_model_and_compared() {
         // The same machine needs no confirmation.
         let local = stand.engine.replay(&id, &format!("lmstudio:{CODER}"), false).await.unwrap();
         assert_eq!(local.replay.unwrap().text.as_deref(), Some("local words"));
+        // A role the cloud stands in for does.
+        let search = stand.engine.replay(&id, "web_search", false).await.unwrap();
+        assert!(search.needs_confirmation && search.replay.is_none(), "{search:?}");
     }
     home.verdict().unwrap();
     cloud.verdict().unwrap();
