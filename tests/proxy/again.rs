@@ -7,7 +7,7 @@ use branchline_tests::session::{self, Session};
 use serde_json::{Value, json};
 
 use crate::rig::{
-    CODER, EASY, HARD, anthropic, ask, backend, chat, go_on, lmstudio, local, seeing, send, with_picture,
+    CODER, EASY, HARD, anthropic, ask, backend, chat, go_on, lmstudio, local, respond, seeing, send, with_picture,
 };
 
 /// The decision made again, without the points: their words are gone.
@@ -33,6 +33,7 @@ async fn traffic(stand: &Stand) {
             stand.post_with("/v1/messages", &ask(text), &[("x-force-route", route)]).await;
         }
         stand.post("/v1/chat/completions", &chat(text)).await;
+        stand.post("/v1/responses", &respond(text)).await;
     }
     stand.post("/v1/messages", &ask(&format!("{EASY} <branchline:cloud>"))).await;
     stand.post("/v1/messages", &with_picture("what is this?", 1)).await;

@@ -212,12 +212,14 @@ async fn every_listed_model_can_be_looked_up_and_asked() {
 }
 
 #[tokio::test]
-async fn classify_explains_a_text_and_requests_of_both_protocols_without_asking_a_model() {
+async fn classify_explains_a_text_and_requests_of_every_protocol_without_asking_a_model() {
     let (home, cloud) = (lmstudio().await, anthropic().await);
     let stand = Stand::start(&both(&home, &cloud)).await;
     let openai = json!({"model": "auto", "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": crate::rig::HARD}],
         "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]});
-    for body in [json!({"text": crate::rig::HARD}), ask(crate::rig::HARD), openai] {
+    let responses = json!({"model": "auto", "instructions": "s", "input": crate::rig::HARD,
+        "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}]});
+    for body in [json!({"text": crate::rig::HARD}), ask(crate::rig::HARD), openai, responses] {
         let explained = stand.post("/classify", &body).await;
         assert_eq!(explained.status, 200, "{}", explained.text);
         let explained = explained.json();

@@ -7,7 +7,7 @@ use branchline_tests::grammar::Told;
 use branchline_tests::{Reply, Stand, grammar};
 use serde_json::{Value, json};
 
-use crate::rig::{anthropic, ask_streamed, backend, chat_streamed, lmstudio, told};
+use crate::rig::{anthropic, ask_streamed, backend, chat_streamed, lmstudio, respond, respond_streamed, told};
 
 /// What goes wrong, and whether the answer still arrives.
 fn bearable() -> Vec<Fault> {
@@ -110,7 +110,11 @@ fn ways() -> Vec<(&'static str, Value, bool)> {
             anthropic["stream"] = false.into();
             openai.as_object_mut().unwrap().retain(|key, _| !key.starts_with("stream"));
         }
+        let mut responses = if streamed { respond_streamed("say hello") } else { respond("say hello") };
+        responses["tools"] = json!([{"type": "function", "name": "Read", "parameters": {"type": "object"}},
+            {"type": "function", "name": "Bash", "parameters": {"type": "object"}}]);
         all.push(("/v1/messages", anthropic, streamed));
+        all.push(("/v1/responses", responses, streamed));
         all.push(("/v1/chat/completions", openai, streamed));
     }
     all
@@ -118,7 +122,11 @@ fn ways() -> Vec<(&'static str, Value, bool)> {
 
 fn read(path: &str, reply: &Reply, what: &str) -> Told {
     assert!(!reply.cut, "{what}: the answer broke off: {}", reply.text);
-    let read = if path == "/v1/messages" { grammar::anthropic(&reply.text) } else { grammar::openai(&reply.text) };
+    let read = match path {
+        "/v1/messages" => grammar::anthropic(&reply.text),
+        "/v1/responses" => grammar::responses(&reply.text),
+        _ => grammar::openai(&reply.text),
+    };
     read.unwrap_or_else(|error| panic!("{what}: {error}\n{}", reply.text))
 }
 
@@ -177,7 +185,7 @@ async fn a_line_that_is_no_json_is_passed_over_or_told() {
             sim.script(answer().with_fault(Fault::InvalidJsonLine));
             let reply = stand.post(path, &body).await;
             let what = format!("{} {path} {streamed}", sim.base_url());
-            if path == "/v1/messages" {
+            if path != "/v1/chat/completions" {
                 let told = read(path, &reply, &what);
                 assert!(told.complete || told.error.is_some(), "{what}");
             }
@@ -239,7 +247,10 @@ async fn cut_arguments_never_become_an_empty_call() {
             if streamed {
                 let told = read(path, &reply, &what);
                 let stop = told.stop_reason.as_str().unwrap_or_default();
-                assert!(matches!(stop, "max_tokens" | "length") || told.error.is_some(), "{what} {told:?}");
+                assert!(
+                    matches!(stop, "max_tokens" | "length" | "max_output_tokens") || told.error.is_some(),
+                    "{what} {told:?}"
+                );
             }
         }
     }

@@ -51,7 +51,7 @@ async fn refused(stand: &Stand, path: &str, reply: &Reply, status: u16, code: &s
     let body = reply.json();
     let message = body["error"]["message"].as_str().unwrap_or_else(|| panic!("{}", reply.text));
     assert!(!message.is_empty());
-    if path.starts_with("/v1/chat") {
+    if path.starts_with("/v1/chat") || path.starts_with("/v1/responses") {
         assert!(
             body["error"].get("type").is_some() && body["error"]["code"].is_string() && body.get("type").is_none(),
             "{body}"
@@ -74,7 +74,8 @@ async fn refused(stand: &Stand, path: &str, reply: &Reply, status: u16, code: &s
     assert!(!reply.text.contains(&token) && !error.message.contains(&token));
 }
 
-const PATHS: [&str; 4] = ["/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions", "/classify"];
+const PATHS: [&str; 5] =
+    ["/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions", "/v1/responses", "/classify"];
 
 async fn stand() -> (branchline_sim::Sim, Stand) {
     let sim = lmstudio().await;

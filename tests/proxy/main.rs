@@ -25,6 +25,7 @@ mod prefix;
 mod queueing;
 mod records;
 mod repair;
+mod responses;
 mod rig;
 mod roles;
 mod rules;

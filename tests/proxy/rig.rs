@@ -94,6 +94,23 @@ pub(crate) fn told_openai(reply: &Reply) -> Told {
     grammar::openai(&reply.text).unwrap_or_else(|error| panic!("{error}\n{}", reply.text))
 }
 
+/// A plain request of OpenAI Responses of one message.
+pub(crate) fn respond(text: &str) -> Value {
+    json!({"model": "auto", "input": text})
+}
+
+/// The same, streamed.
+pub(crate) fn respond_streamed(text: &str) -> Value {
+    json!({"model": "auto", "input": text, "stream": true})
+}
+
+/// Reads a streamed answer of `POST /v1/responses`.
+pub(crate) fn told_responses(reply: &Reply) -> Told {
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert!(!reply.cut, "the answer was cut off: {}", reply.text);
+    grammar::responses(&reply.text).unwrap_or_else(|error| panic!("{error}\n{}", reply.text))
+}
+
 /// Sends a session as it stands, as Claude Code does.
 pub(crate) async fn send(stand: &Stand, session: &Session) -> Reply {
     stand.post_with("/v1/messages?beta=true", &session.body(), &session.headers()).await

@@ -9,7 +9,10 @@ use branchline_tests::Stand;
 use branchline_tests::session::Session;
 use serde_json::{Value, json};
 
-use crate::rig::{CLOUD, CODER, EASY, HARD, anthropic, ask, ask_streamed, both, chat, go_on, lmstudio, send};
+use crate::rig::{
+    CLOUD, CODER, EASY, HARD, anthropic, ask, ask_streamed, both, chat, go_on, lmstudio, respond, respond_streamed,
+    send,
+};
 
 async fn at_home(more: &str) -> (Sim, Sim, Stand) {
     let (home, cloud) = (lmstudio().await, anthropic().await);
@@ -175,8 +178,13 @@ async fn a_request_is_sent_again_to_another_model_and_compared() {
     cloud.script(Script::always(Answer::text("cloud words").and_call("Bash", json!({"command": "ls"}))));
     let mut streamed = ask_streamed(EASY);
     streamed["tools"] = branchline_tests::session::tools();
-    for (path, body) in [("/v1/messages", ask(EASY)), ("/v1/messages", streamed), ("/v1/chat/completions", chat(EASY))]
-    {
+    for (path, body) in [
+        ("/v1/messages", ask(EASY)),
+        ("/v1/messages", streamed),
+        ("/v1/chat/completions", chat(EASY)),
+        ("/v1/responses", respond(EASY)),
+        ("/v1/responses", respond_streamed(EASY)),
+    ] {
         let id = stand.post(path, &body).await.header("x-branchline-request-id").to_owned();
         let model = format!("anthropic:{CLOUD}");
         let asked = cloud.calls().len();

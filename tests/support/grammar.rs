@@ -3,6 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
+mod responses;
+
+pub use responses::responses;
+
 /// A streamed answer that obeyed the grammar of its protocol.
 #[derive(Debug, Clone, Default)]
 pub struct Told {

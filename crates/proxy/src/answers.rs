@@ -43,7 +43,7 @@ async fn send(line: &mut Line, request: &Request<'_>, answer: &Response<'_>) {
         say_whole(line, answer);
         line.flush().await;
     } else {
-        line.whole(StatusCode::OK, Bytes::from(encode_response(line.protocol(), answer, line.created())));
+        line.whole(StatusCode::OK, Bytes::from(encode_response(line.protocol(), answer, line.asked())));
     }
 }
 

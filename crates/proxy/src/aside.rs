@@ -109,7 +109,7 @@ impl<'a> Entry<'a> {
             Some(_) => ollama::Reader::default().chunk(&as_text(&body)),
             None => as_text(&body).into_owned(),
         };
-        let response = decode_response(protocol, &body).map_err(|failure| failure.message)?;
+        let response = decode_response(protocol.into(), &body).map_err(|failure| failure.message)?;
         self.aside.usage = (&response.usage).into();
         self.reported = response.usage.cost_nano_usd;
         Ok(plain_text(&Content::Blocks(response.content)).trim().to_owned())

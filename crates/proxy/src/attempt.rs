@@ -9,12 +9,12 @@ use backon::ExponentialBackoff;
 use branchline_routing::Candidate;
 use branchline_settings::Retry;
 use branchline_settings::schema::Alias;
-use branchline_wire::Protocol;
 use branchline_wire::codec::{anthropic, encode_request, openai_chat, patch_request};
 use branchline_wire::edit::{self, Edit};
 use branchline_wire::failure;
 use branchline_wire::hub::{Dropped, FailureKind};
 use branchline_wire::recover::Recovery;
+use branchline_wire::{Protocol, Upstream};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -48,7 +48,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) inbound: &'a Inbound<'a>,
     pub(crate) candidate: &'a Candidate,
     pub(crate) backend: &'a Arc<Backend>,
-    pub(crate) protocol: Protocol,
+    pub(crate) protocol: Upstream,
     pub(crate) manner: Manner,
     /// There is no other candidate left.
     pub(crate) last: bool,
@@ -164,14 +164,14 @@ impl Attempt<'_> {
     /// Routers in front of several servers keep a session on one of them by its id.
     fn name_session(&self, headers: &mut HeaderMap) {
         let name = self.backend.resolved.session_header.as_deref().and_then(|name| name.parse::<HeaderName>().ok());
-        let session = self.call.session().and_then(|session| HeaderValue::from_str(session).ok());
+        let session = self.inbound.session.and_then(|session| HeaderValue::from_str(session).ok());
         if let Some((name, session)) = name.zip(session) {
             headers.insert(name, session);
         }
     }
 
     fn same_protocol(&self) -> bool {
-        self.protocol == self.call.protocol
+        Protocol::from(self.protocol) == self.call.protocol
     }
 
     /// The body for this backend: the very bytes that came, those bytes changed in places, or new ones.
@@ -219,7 +219,7 @@ impl Attempt<'_> {
     /// "conversation roles must alternate": once more in strict turns, and so from now on.
     async fn stricter_turns(&self, miss: &Miss) -> bool {
         let asked_for =
-            self.protocol == Protocol::OpenaiChat && openai_chat::error::wants_strict_turns(&miss.fault.failure);
+            self.protocol == Upstream::OpenaiChat && openai_chat::error::wants_strict_turns(&miss.fault.failure);
         if !asked_for || self.backend.dialect().strict_turns {
             return false;
         }
@@ -229,7 +229,7 @@ impl Attempt<'_> {
     /// A Claude that knows no system messages inside the conversation: folded, and so from now on.
     async fn folded(&self, miss: &Miss, edits: &[Edit]) -> Option<Edit> {
         let refused =
-            self.protocol == Protocol::Anthropic && anthropic::error::refuses_inline_system(&miss.fault.failure);
+            self.protocol == Upstream::Anthropic && anthropic::error::refuses_inline_system(&miss.fault.failure);
         if !refused || edits.contains(&Edit::FoldSystem) || !edit::has_system_messages(&self.inbound.request) {
             return None;
         }
@@ -250,7 +250,7 @@ impl Attempt<'_> {
     /// OpenAI servers tell the usage of a stream only when asked; the log wants it even if the client does not.
     fn asks_for_usage(&self) -> bool {
         let request = &self.inbound.request;
-        self.protocol == Protocol::OpenaiChat
+        self.protocol == Upstream::OpenaiChat
             && request.stream
             && !request.stream_usage
             && self.backend.dialect().stream_usage

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use branchline_settings::schema::AuthHeader;
 use branchline_settings::{Auth, KeyStore, ResolvedBackend, Secret};
-use branchline_wire::{Dialect, Protocol};
+use branchline_wire::{Dialect, Upstream};
 use http::{HeaderMap, HeaderValue, header};
 use tokio::sync::OnceCell;
 
@@ -122,15 +122,15 @@ impl Backend {
     ///
     /// # Errors
     /// When the base URL cannot be called.
-    pub(crate) fn url(&self, protocol: Protocol) -> Result<reqwest::Url, Fault> {
+    pub(crate) fn url(&self, protocol: Upstream) -> Result<reqwest::Url, Fault> {
         let place = match protocol {
-            Protocol::Anthropic => &self.messages_url,
-            Protocol::OpenaiChat => &self.chat_url,
+            Upstream::Anthropic => &self.messages_url,
+            Upstream::OpenaiChat => &self.chat_url,
         };
         let parsed = place.get_or_init(|| {
             let text = match protocol {
-                Protocol::Anthropic => self.resolved.base_url.anthropic("/messages"),
-                Protocol::OpenaiChat => self.resolved.base_url.openai("/chat/completions"),
+                Upstream::Anthropic => self.resolved.base_url.anthropic("/messages"),
+                Upstream::OpenaiChat => self.resolved.base_url.openai("/chat/completions"),
             };
             text.parse().ok()
         });
@@ -153,10 +153,10 @@ impl Backend {
     ///
     /// # Errors
     /// When a key is needed and there is none.
-    pub(crate) async fn headers(&self, protocol: Protocol, client: &HeaderMap) -> Result<HeaderMap, Fault> {
+    pub(crate) async fn headers(&self, protocol: Upstream, client: &HeaderMap) -> Result<HeaderMap, Fault> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if protocol == Protocol::Anthropic {
+        if protocol == Upstream::Anthropic {
             headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
         }
         if self.dialect().genuine_anthropic {

@@ -42,11 +42,14 @@ impl Call {
         header(&self.headers, name)
     }
 
-    /// Subagents name themselves (protocols B.2), older ones in the attribution line only.
+    /// Subagents name themselves (protocols B.2), older ones in the attribution line only. Those of Codex have a thread of
+    /// their own in the session of the agent that began them.
     pub(crate) fn subagent(&self) -> Option<&str> {
-        self.header("x-claude-code-agent-id")
+        let thread = || self.header("x-openai-subagent").and_then(|_| self.header("thread-id"));
+        self.header("x-claude-code-agent-id").or_else(thread)
     }
 
+    /// The session as its headers name it; [`crate::inbound::Inbound::session`] looks into the body, too.
     pub(crate) fn session(&self) -> Option<&str> {
         session(&self.headers)
     }

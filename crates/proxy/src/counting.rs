@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use branchline_routing::{Candidate, ModelRef, Role, Target};
-use branchline_wire::Protocol;
+use branchline_wire::Upstream;
 use branchline_wire::codec::{DecodeError, anthropic, encode_request, patch_request};
 use branchline_wire::edit::{self, Edit};
 use branchline_wire::hub::Request;
@@ -106,7 +106,7 @@ struct Counter {
     backend: Arc<Backend>,
     model: ModelRef,
     url: String,
-    protocol: Protocol,
+    protocol: Upstream,
     body: Vec<u8>,
     /// Where the answer holds the number.
     member: &'static str,
@@ -120,7 +120,7 @@ impl Counter {
         let base = &backend.resolved.base_url;
         let pictures = edit::images(request).count();
         let protocol = world.protocol(&backend);
-        let anthropic = protocol == Protocol::Anthropic;
+        let anthropic = protocol == Upstream::Anthropic;
         let (url, member) = match world.flavour(&model.backend) {
             _ if backend.dialect().genuine_anthropic => (base.anthropic("/messages/count_tokens"), "input_tokens"),
             // Pictures are described for a model that cannot see: what is counted is not what came.
@@ -171,7 +171,7 @@ fn is_loaded(model: &ModelRef, world: &World) -> bool {
 }
 
 /// The request as the backend would get it.
-fn rendered(request: &Request<'_>, model: &ModelRef, backend: &Backend, protocol: Protocol) -> Vec<u8> {
+fn rendered(request: &Request<'_>, model: &ModelRef, backend: &Backend, protocol: Upstream) -> Vec<u8> {
     let candidate = Candidate {
         model: model.clone(),
         role: Role::Coder,
@@ -189,7 +189,7 @@ fn rendered(request: &Request<'_>, model: &ModelRef, backend: &Backend, protocol
     let mut counted = request.clone();
     edits.extend(plan::simpler_schemas(request, dialect, protocol));
     edit::apply(&mut counted, &edits);
-    if protocol == Protocol::Anthropic {
+    if protocol == Upstream::Anthropic {
         patch_request(protocol, &counted, dialect).body
     } else {
         encode_request(protocol, &counted, dialect).body

@@ -66,7 +66,8 @@ impl Fault {
 
 impl From<DecodeError> for Fault {
     fn from(error: DecodeError) -> Self {
-        Self::new(FailureKind::InvalidRequest, "bad_request", error.to_string())
+        let fault = Self::new(FailureKind::InvalidRequest, "bad_request", error.to_string());
+        Self { hint: error.hint.map(Into::into), ..fault }
     }
 }
 

@@ -15,10 +15,15 @@ use crate::lane::Who;
 use crate::situation::Situation;
 use crate::turns::TurnKey;
 
+/// Longest key that is taken for the name of a session.
+const LONGEST_KEY: usize = 200;
+
 /// A request that was understood.
 #[derive(Debug)]
 pub(crate) struct Inbound<'a> {
     pub(crate) request: Request<'a>,
+    /// The session it belongs to, as far as the client names one.
+    pub(crate) session: Option<&'a str>,
     pub(crate) turn: Turn,
     pub(crate) forced: Option<Forced>,
     pub(crate) asked: Target,
@@ -43,16 +48,19 @@ pub(crate) fn parse(call: &Call) -> Result<Inbound<'_>, Fault> {
     })?;
     let request = decode_request(call.protocol, text)?;
     if says_nothing(call.protocol, &request) {
-        return Err(DecodeError::new("messages", "at least one message is required").into());
+        let member = if call.protocol == Protocol::OpenaiResponses { "input" } else { "messages" };
+        return Err(DecodeError::new(member, "at least one message is required").into());
     }
     let tokens = tokens::estimate(&request);
     let turn = turn::read(&request, tokens, call.subagent().is_some());
     let asked = asked(call, &request)?;
     let forced = forced(call)?;
-    let conversation = format!("{}/{}", call.session().unwrap_or_default(), call.subagent().unwrap_or_default());
+    let session = call.session().or_else(|| cache_key(&request));
+    let conversation = format!("{}/{}", session.unwrap_or_default(), call.subagent().unwrap_or_default());
     let key = TurnKey { conversation, fingerprint: turn.fingerprint };
     Ok(Inbound {
         request,
+        session,
         turn,
         forced,
         asked,
@@ -64,9 +72,19 @@ pub(crate) fn parse(call: &Call) -> Result<Inbound<'_>, Fault> {
     })
 }
 
+/// Clients of OpenAI Responses name a session by the key under which OpenAI would cache its prompts.
+fn cache_key<'a>(request: &Request<'a>) -> Option<&'a str> {
+    if request.protocol != Some(Protocol::OpenaiResponses) {
+        return None;
+    }
+    let (_, key) = request.fields.iter().find(|(name, _)| *name == "prompt_cache_key")?;
+    let key = key.strip_prefix('"')?.strip_suffix('"')?;
+    (!key.is_empty() && key.len() <= LONGEST_KEY).then_some(key)
+}
+
 /// OpenAI's system prompt is a message too, and some clients send nothing else.
 fn says_nothing(protocol: Protocol, request: &Request<'_>) -> bool {
-    let system_counts = protocol == Protocol::OpenaiChat && !request.system.is_empty();
+    let system_counts = protocol != Protocol::Anthropic && !request.system.is_empty();
     request.messages.is_empty() && !system_counts
 }
 

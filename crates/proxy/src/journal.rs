@@ -128,7 +128,7 @@ impl Journal {
         });
     }
 
-    pub(crate) fn answered_by(&mut self, candidate: &Candidate, protocol: branchline_wire::Protocol) {
+    pub(crate) fn answered_by(&mut self, candidate: &Candidate, protocol: branchline_wire::Upstream) {
         self.record.backend = Some(candidate.model.backend.clone());
         self.record.model = Some(candidate.model.model.clone());
         self.record.upstream_protocol = Some(protocol.as_str().into());

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use branchline_settings::schema::Bodies;
 use branchline_wire::Protocol;
-use branchline_wire::codec::{StreamEncoder, encode_failure};
-use branchline_wire::hub::{Event, Usage};
+use branchline_wire::codec::{Asked, StreamEncoder, encode_failure};
+use branchline_wire::hub::{Event, Request, Usage};
 use branchline_wire::text::Text;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -36,8 +36,8 @@ pub(crate) struct Line {
     protocol: Protocol,
     streamed: bool,
     encoder: StreamEncoder,
-    /// When the request arrived, in seconds since 1970.
-    created: u64,
+    /// What the answer has to know of its request.
+    asked: Asked,
     /// Headers of the answer, ours and the backend's.
     pub(crate) headers: HeaderMap,
     id: String,
@@ -59,12 +59,13 @@ pub(crate) struct Line {
 impl Line {
     pub(crate) fn new(call: &Call, outlet: Outlet) -> Self {
         let created = u64::try_from(call.at.as_second()).unwrap_or_default();
+        let asked = Asked { created, ..Asked::default() };
         Self {
             outlet,
             protocol: call.protocol,
             streamed: false,
-            encoder: StreamEncoder::new(call.protocol, false, created),
-            created,
+            encoder: StreamEncoder::new(call.protocol, &asked),
+            asked,
             headers: HeaderMap::new(),
             id: call.id.clone(),
             committed: false,
@@ -78,19 +79,22 @@ impl Line {
         }
     }
 
-    /// The client wants a stream; `usage_wanted` with a usage chunk at its end.
-    pub(crate) fn stream(&mut self, usage_wanted: bool) {
-        self.streamed = true;
-        self.encoder = StreamEncoder::new(self.protocol, usage_wanted, self.created);
+    /// The request that is answered is known.
+    pub(crate) fn answers(&mut self, request: &Request<'_>) {
+        self.streamed = request.stream;
+        self.asked = Asked::by(request, self.asked.created);
+        if self.streamed {
+            self.encoder = StreamEncoder::new(self.protocol, &self.asked);
+        }
     }
 
     pub(crate) const fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// When the request arrived, in seconds since 1970.
-    pub(crate) const fn created(&self) -> u64 {
-        self.created
+    /// What the answer has to know of its request.
+    pub(crate) const fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     pub(crate) const fn committed(&self) -> bool {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use branchline_routing::ModelRef;
-use branchline_wire::Protocol;
+use branchline_wire::Upstream;
 use branchline_wire::hub::FailureKind;
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -301,7 +301,7 @@ async fn unload_instances(backend: &Backend, card: &ModelCard) -> Result<(), Fau
 /// A request to a server's own interface; its refusal in its own words.
 pub(crate) async fn post(backend: &Backend, path: &str, body: &Value) -> Result<Value, Fault> {
     let name = backend.name();
-    let headers = backend.headers(Protocol::OpenaiChat, &HeaderMap::new()).await?;
+    let headers = backend.headers(Upstream::OpenaiChat, &HeaderMap::new()).await?;
     let request = backend.client()?.post(backend.resolved.base_url.native(path)).headers(headers);
     let limit = backend.resolved.timeouts.first_byte;
     let late = |_| silent(backend, limit).fault;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use branchline_routing::turn::Kind;
 use branchline_routing::{Calibration, Candidate, Conversation, Decision, Facts, Health, Question, Role, decide};
-use branchline_wire::Protocol;
 use branchline_wire::edit::{self, Edit};
 use branchline_wire::hub::FailureKind;
+use branchline_wire::{Protocol, Upstream};
 
 use crate::advise;
 use crate::answers;
@@ -52,9 +52,7 @@ pub(crate) async fn run(engine: Arc<Engine>, mut call: Call, outlet: Outlet) {
 async fn carry(engine: &Arc<Engine>, call: &Call, line: &mut Line, journal: &mut Journal) -> Result<(), Fault> {
     let mut inbound = inbound::parse(call)?;
     note(journal, &inbound);
-    if inbound.request.stream {
-        line.stream(inbound.request.stream_usage);
-    }
+    line.answers(&inbound.request);
     images::look_up(engine, call, &mut inbound).await;
     inbound.situation = situation::read(engine, call, &inbound);
     let (decision, facts) = decide_for_turn(engine, call, &mut inbound).await;
@@ -85,6 +83,9 @@ fn note(journal: &mut Journal, inbound: &Inbound<'_>) {
     journal.record.requested_model = inbound.request.model.decode().into_owned();
     journal.record.estimated_input_tokens = inbound.tokens;
     journal.record.images.total = inbound.turn.images;
+    if journal.record.session.is_none() {
+        journal.record.session = inbound.session.map(Into::into);
+    }
 }
 
 /// Decides, asking the dispatcher where the decision wants it, and remembers the decision for the turn.
@@ -272,15 +273,20 @@ impl Trip<'_> {
         journal.answered_by(candidate, self.protocol(candidate));
     }
 
-    fn protocol(&self, candidate: &Candidate) -> Protocol {
+    fn protocol(&self, candidate: &Candidate) -> Upstream {
         let backend = self.call.world.backends.get(&candidate.model.backend);
-        backend.map_or(Protocol::OpenaiChat, |backend| self.call.world.protocol(backend))
+        backend.map_or(Upstream::OpenaiChat, |backend| self.call.world.protocol(backend))
+    }
+
+    /// Its backend speaks the client's own protocol.
+    fn speaks_the_clients(&self, candidate: &Candidate) -> bool {
+        Protocol::from(self.protocol(candidate)) == self.call.protocol
     }
 
     /// The backend's own bytes, where nothing has to be translated or repaired: the answer of a model of the user's own
     /// to a request with tools may hold calls written as text.
     fn manner(&self, line: &Line, candidate: &Candidate) -> Manner {
-        let same = self.protocol(candidate) == self.call.protocol && self.native(candidate).is_none();
+        let same = self.speaks_the_clients(candidate) && self.native(candidate).is_none();
         let to_repair = candidate.local && self.inbound.turn.client_tools;
         if same && line.may_be_raw() && !to_repair { Manner::Raw } else { Manner::Encoded }
     }
@@ -380,8 +386,7 @@ impl Trip<'_> {
         let Some(mut miss) = last else {
             return Err(branchline_routing::Refusal::NoModel { wanted: self.decision.role.as_str() }.into());
         };
-        let same =
-            self.decision.candidates.len() == 1 && self.protocol(&self.decision.candidates[0]) == self.call.protocol;
+        let same = self.decision.candidates.len() == 1 && self.speaks_the_clients(&self.decision.candidates[0]);
         if let Some((status, headers, body)) = miss.raw.take().map(|raw| *raw)
             && same
             && has_an_error(self.call.protocol, &body)

@@ -4,7 +4,7 @@ use branchline_routing::Candidate;
 use branchline_wire::codec::anthropic;
 use branchline_wire::edit::{self, BlockPath, Edit};
 use branchline_wire::hub::{BlockKind, Request};
-use branchline_wire::{Dialect, Protocol};
+use branchline_wire::{Dialect, Upstream};
 
 /// Tokens left free between prompt and window when the answer's limit is lowered.
 pub(crate) const MARGIN: u64 = 256;
@@ -24,7 +24,7 @@ pub(crate) fn plan(
     prompt_tokens: u64,
     candidate: &Candidate,
     dialect: &Dialect,
-    protocol: Protocol,
+    protocol: Upstream,
     descriptions: Descriptions,
 ) -> Vec<Edit> {
     let mut edits = Vec::new();
@@ -56,7 +56,7 @@ fn foreign_thinking(request: &Request<'_>) -> Option<Edit> {
 
 /// What only Anthropic understands. The attribution line changes between conversations and, in older clients,
 /// between requests: it would break the prompt prefix (vllm-mlx #277).
-fn strip_claude_only(request: &Request<'_>, protocol: Protocol) -> Vec<Edit> {
+fn strip_claude_only(request: &Request<'_>, protocol: Upstream) -> Vec<Edit> {
     let mut edits = Vec::new();
     if edit::billing_header(request).is_some() {
         edits.push(Edit::DropBillingHeader);
@@ -64,7 +64,7 @@ fn strip_claude_only(request: &Request<'_>, protocol: Protocol) -> Vec<Edit> {
     if edit::has_system_messages(request) {
         edits.push(Edit::FoldSystem);
     }
-    if protocol == Protocol::Anthropic {
+    if protocol == Upstream::Anthropic {
         const FIELDS: [&str; 6] =
             ["context_management", "output_config", "metadata", "safeguards", "service_tier", "diagnostics"];
         let sent = FIELDS.iter().filter(|field| request.fields.iter().any(|(key, _)| key == *field));
@@ -74,15 +74,15 @@ fn strip_claude_only(request: &Request<'_>, protocol: Protocol) -> Vec<Edit> {
 }
 
 /// Chat Completions have rules of their own for these images; a server's `/v1/messages` may refuse them in results.
-fn lift_images(request: &Request<'_>, dialect: &Dialect, protocol: Protocol) -> Option<Edit> {
-    let refused = protocol == Protocol::Anthropic && !dialect.tool_result_images;
+fn lift_images(request: &Request<'_>, dialect: &Dialect, protocol: Upstream) -> Option<Edit> {
+    let refused = protocol == Upstream::Anthropic && !dialect.tool_result_images;
     (refused && edit::images(request).any(|(at, _)| at.inner.is_some())).then_some(Edit::LiftImages)
 }
 
 /// Chat Completions have rules of their own for schemas too.
-pub(crate) fn simpler_schemas(request: &Request<'_>, dialect: &Dialect, protocol: Protocol) -> Option<Edit> {
+pub(crate) fn simpler_schemas(request: &Request<'_>, dialect: &Dialect, protocol: Upstream) -> Option<Edit> {
     let level = dialect.schema_level;
-    let refused = protocol == Protocol::Anthropic && level > 0 && !request.tools.is_empty();
+    let refused = protocol == Upstream::Anthropic && level > 0 && !request.tools.is_empty();
     refused.then_some(Edit::SimplifySchemas { level })
 }
 

@@ -181,7 +181,7 @@ impl Seen {
 /// A provider that is there but does not tell us its models.
 fn without_list(backend: &ResolvedBackend, reply: Option<&Reply>) -> Found {
     let flavour = match backend.protocol {
-        Some(branchline_wire::Protocol::Anthropic) => Flavour::Anthropic,
+        Some(branchline_wire::Upstream::Anthropic) => Flavour::Anthropic,
         _ => Flavour::OpenaiCompatible,
     };
     let took = reply.map_or(Duration::ZERO, |reply| reply.took);

@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use branchline_wire::Protocol;
 use branchline_wire::codec::openai_chat::ollama;
 use branchline_wire::codec::{decode_response, encode_response};
 use branchline_wire::hub::{Block, BlockKind, Failure, FailureKind, Response, StopReason, Tool, Usage};
 use branchline_wire::recover::{Recovery, Report, recover_response};
 use branchline_wire::text::Text;
+use branchline_wire::{Protocol, Upstream};
 use bytes::Bytes;
 use http::{StatusCode, header};
 
@@ -37,7 +37,7 @@ pub(crate) struct Relay<'r> {
     pub(crate) journal: &'r mut Journal,
     pub(crate) backend: &'r Backend,
     /// Protocol of the backend.
-    pub(crate) protocol: Protocol,
+    pub(crate) protocol: Upstream,
     /// Protocol of the client.
     pub(crate) client: Protocol,
     pub(crate) model: &'r str,
@@ -95,12 +95,12 @@ impl Relay<'_> {
     pub(crate) async fn whole(&mut self, response: reqwest::Response) -> Result<Learned, Miss> {
         let body = whole(self.backend, response).await?;
         let text = self.text(&body);
-        let mut answer = decode_response(self.protocol, &text).map_err(wrong_answer)?;
+        let mut answer = decode_response(self.protocol.into(), &text).map_err(wrong_answer)?;
         let learned = self.learn(&mut answer);
         self.say_other(&learned.model);
         let sent = match self.manner {
             Manner::Raw => body.clone(),
-            Manner::Encoded => Bytes::from(encode_response(self.client, &answer, self.line.created())),
+            Manner::Encoded => Bytes::from(encode_response(self.client, &answer, self.line.asked())),
         };
         self.journal.first_token();
         self.line.whole(StatusCode::OK, sent);
@@ -206,7 +206,7 @@ impl Relay<'_> {
         let reading = whole(self.backend, response);
         let body = self.line.wait(Manner::Encoded, self.model, reading).await?;
         let text = self.text(&body);
-        let mut answer = decode_response(self.protocol, &text).map_err(wrong_answer)?;
+        let mut answer = decode_response(self.protocol.into(), &text).map_err(wrong_answer)?;
         let learned = self.learn(&mut answer);
         self.say_other(&learned.model);
         self.journal.first_token();

@@ -166,11 +166,10 @@ fn request_of(record: &Record) -> Result<(Protocol, Bytes), Fault> {
     let body = record.bodies.as_ref().and_then(|bodies| bodies.request.as_deref());
     let body = body.ok_or_else(|| lost("its body was not kept"))?;
     let value: Value = serde_json::from_str(body).map_err(|_| lost("its body is no JSON"))?;
-    if is_redacted(&value["messages"]) {
+    if is_redacted(&value["messages"]) || is_redacted(&value["input"]) {
         return Err(lost("its body was kept without its texts"));
     }
-    let known = [Protocol::Anthropic, Protocol::OpenaiChat];
-    let protocol = known.into_iter().find(|protocol| protocol.as_str() == record.protocol_in);
+    let protocol = Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == record.protocol_in);
     let protocol = protocol.ok_or_else(|| lost("its protocol is not known"))?;
     Ok((protocol, Bytes::copy_from_slice(body.as_bytes())))
 }
@@ -178,6 +177,7 @@ fn request_of(record: &Record) -> Result<(Protocol, Bytes), Fault> {
 /// Whether the texts were replaced by their lengths.
 fn is_redacted(value: &Value) -> bool {
     match value {
+        Value::String(text) => crate::bodies::is_mask(text),
         Value::Array(items) => items.iter().any(is_redacted),
         Value::Object(members) => {
             let text = |name: &str| members.get(name).and_then(Value::as_str);

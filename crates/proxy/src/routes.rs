@@ -40,7 +40,7 @@ pub(crate) async fn count_tokens(State(engine): State<Arc<Engine>>, request: Req
     }
 }
 
-/// `POST /classify`: the decision without the call. Takes `{"text": …}` or a whole request of either protocol.
+/// `POST /classify`: the decision without the call. Takes `{"text": …}` or a whole request of any protocol.
 pub(crate) async fn classify(State(engine): State<Arc<Engine>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = match read_body(&engine, body).await {
@@ -55,7 +55,7 @@ pub(crate) async fn classify(State(engine): State<Arc<Engine>>, request: Request
 
 fn classified(engine: &Arc<Engine>, headers: &HeaderMap, body: Bytes) -> Result<Value, Fault> {
     let body = wrap_text(body)?;
-    let protocol = either_protocol(&body);
+    let protocol = any_protocol(&body);
     let mut call = call(engine, protocol, "/classify", None, headers.clone(), body);
     crate::tags::take(&mut call);
     explained(engine, &call)
@@ -72,8 +72,12 @@ pub fn explain_value(
     path: Option<&str>,
 ) -> Result<Value, Fault> {
     let body = wrap_text(request.to_string().into())?;
-    let protocol = path.map_or_else(|| either_protocol(&body), crate::server::protocol_of);
-    let usual = if protocol == Protocol::Anthropic { "/v1/messages" } else { "/v1/chat/completions" };
+    let protocol = path.map_or_else(|| any_protocol(&body), crate::server::protocol_of);
+    let usual = match protocol {
+        Protocol::Anthropic => "/v1/messages",
+        Protocol::OpenaiChat => "/v1/chat/completions",
+        Protocol::OpenaiResponses => "/v1/responses",
+    };
     let mut call = call(engine, protocol, path.unwrap_or(usual), None, header_map(headers)?, body);
     crate::tags::take(&mut call);
     explained(engine, &call)
@@ -89,7 +93,7 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Fault> {
     Ok(map)
 }
 
-/// The same for a request that did not come over HTTP: `{"text": …}`, or a whole request of either protocol.
+/// The same for a request that did not come over HTTP: `{"text": …}`, or a whole request of any protocol.
 ///
 /// # Errors
 /// As for the request itself.
@@ -160,7 +164,7 @@ fn wrap_text(body: Bytes) -> Result<Bytes, Fault> {
     let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(&body) else {
         return Err(DecodeError::new("body", "a JSON object is expected").into());
     };
-    match (fields.get("text"), fields.contains_key("messages")) {
+    match (fields.get("text"), fields.contains_key("messages") || fields.contains_key("input")) {
         (Some(Value::String(text)), false) => {
             let model = fields.get("model").cloned().unwrap_or_else(|| json!("auto"));
             let wrapped =
@@ -170,16 +174,16 @@ fn wrap_text(body: Bytes) -> Result<Bytes, Fault> {
         (_, true) => Ok(body),
         _ => {
             let fault: Fault = DecodeError::new("text", "Field required").into();
-            Err(fault.hint("send {\"text\": \"…\"}, or a whole request with messages"))
+            Err(fault.hint("send {\"text\": \"…\"}, or a whole request with messages or input"))
         }
     }
 }
 
-/// A body that reads as an Anthropic request is one; the rest are read as OpenAI's.
-fn either_protocol(body: &Bytes) -> Protocol {
+/// A body that reads as an Anthropic request is one; of the rest, those with `input` are read as OpenAI's Responses.
+fn any_protocol(body: &Bytes) -> Protocol {
     let text = std::str::from_utf8(body).unwrap_or_default();
-    let anthropic = decode_request(Protocol::Anthropic, text).is_ok();
-    if anthropic { Protocol::Anthropic } else { Protocol::OpenaiChat }
+    let reads = |protocol: &Protocol| decode_request(*protocol, text).is_ok();
+    [Protocol::Anthropic, Protocol::OpenaiResponses].into_iter().find(reads).unwrap_or(Protocol::OpenaiChat)
 }
 
 /// `GET /v1/models`, in the shape of the protocol that asks.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use branchline_wire::Protocol;
+use branchline_wire::Upstream;
 use branchline_wire::codec::decode_failure;
 use branchline_wire::hub::{Failure, FailureKind};
 use bytes::Bytes;
@@ -21,7 +21,7 @@ const BROKE_OFF: &str = "backend_broke_off";
 /// A rendered request on its way.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    pub(crate) protocol: Protocol,
+    pub(crate) protocol: Upstream,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// The client's query, where the backend understands it.
@@ -145,7 +145,7 @@ fn cause(error: &dyn std::error::Error) -> String {
     inner.to_string()
 }
 
-async fn refused(backend: &Backend, protocol: Protocol, mut response: reqwest::Response) -> Miss {
+async fn refused(backend: &Backend, protocol: Upstream, mut response: reqwest::Response) -> Miss {
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
     while let Ok(Some(piece)) = next_piece(backend, &mut response, true).await {

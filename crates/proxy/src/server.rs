@@ -104,6 +104,7 @@ pub fn app(engine: &Arc<Engine>) -> Router {
         .route("/v1/messages", post(messages))
         .route("/v1/messages/count_tokens", post(routes::count_tokens))
         .route("/v1/chat/completions", post(chat_completions))
+        .route("/v1/responses", post(responses))
         .route("/v1/models", get(routes::models))
         .route("/v1/models/{*id}", get(routes::model))
         .route("/classify", post(routes::classify))
@@ -167,7 +168,13 @@ pub(crate) fn say_fault(protocol: Protocol, id: &str, fault: &Fault) -> (Respons
 
 /// The protocol errors of a path are told in.
 pub(crate) fn protocol_of(path: &str) -> Protocol {
-    if path.starts_with("/v1/chat/") { Protocol::OpenaiChat } else { Protocol::Anthropic }
+    if path.starts_with("/v1/chat/") {
+        Protocol::OpenaiChat
+    } else if path == "/v1/responses" || path.starts_with("/v1/responses/") {
+        Protocol::OpenaiResponses
+    } else {
+        Protocol::Anthropic
+    }
 }
 
 pub(crate) fn call(
@@ -202,6 +209,10 @@ async fn messages(State(engine): State<Arc<Engine>>, request: Request) -> Respon
 
 async fn chat_completions(State(engine): State<Arc<Engine>>, request: Request) -> Response {
     carry(engine, Protocol::OpenaiChat, request).await
+}
+
+async fn responses(State(engine): State<Arc<Engine>>, request: Request) -> Response {
+    carry(engine, Protocol::OpenaiResponses, request).await
 }
 
 async fn carry(engine: Arc<Engine>, protocol: Protocol, request: Request) -> Response {

@@ -65,7 +65,7 @@ pub(crate) fn read(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Situa
     let by_project = project.as_ref().and_then(|project| project.private.clone());
     let private =
         by_project.or_else(|| call.private.clone()).or_else(|| never_cloud.find(&inbound.request, folder.as_deref()));
-    let private = engine.turns.private(call.session(), private);
+    let private = engine.turns.private(inbound.session, private);
     let mut situation = Situation { project, private, ..Situation::default() };
     if !situation.rules(call).is_empty() {
         situation.at = circumstances(call, inbound, folder);

@@ -9,7 +9,7 @@ use branchline_routing::{Catalog, Health, ModelFacts, ModelRef, NeverCloud, Offs
 use branchline_settings::Settings;
 use branchline_settings::presets::DEFAULT_CLOUD_MODEL;
 use branchline_settings::schema::TokenLimit;
-use branchline_wire::Protocol;
+use branchline_wire::Upstream;
 
 use crate::backend::Backend;
 use crate::probe::{Flavour, Found, ModelCard, ModelKind};
@@ -79,9 +79,9 @@ impl World {
 
     /// The protocol a backend is called with; what its probe said, or the plainest guess before it was asked.
     #[must_use]
-    pub fn protocol(&self, backend: &Backend) -> Protocol {
+    pub fn protocol(&self, backend: &Backend) -> Upstream {
         let probed = || self.found.get(backend.name()).map(|found| found.protocol);
-        backend.resolved.protocol.or_else(probed).unwrap_or(Protocol::OpenaiChat)
+        backend.resolved.protocol.or_else(probed).unwrap_or(Upstream::OpenaiChat)
     }
 
     /// What a server turned out to be.

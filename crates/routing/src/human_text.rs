@@ -18,7 +18,22 @@ const DROPPED: &[&str] = &[
     "local-command-caveat",
     "bash-stdout",
     "bash-stderr",
+    // Codex 0.169: what it tells of the machine and the project, and what happened beside the conversation.
+    "environment_context",
+    "INSTRUCTIONS",
+    "user_instructions",
+    "user_shell_command",
+    "turn_aborted",
+    "subagent_notification",
 ];
+
+/// Codex puts this above a project's AGENTS.md.
+const PROJECT_HEADING: &str = "# AGENTS.md instructions";
+
+/// Whether a text is nothing but what Codex puts around an attached picture.
+fn is_picture_mark(text: &str) -> bool {
+    text == "</image>" || (text.starts_with("<image name=") && text.ends_with("\">"))
+}
 
 /// Tags around words of the human: the tag goes, the words stay.
 const UNWRAPPED: &[&str] = &["command-args", "bash-input"];
@@ -46,10 +61,12 @@ pub fn strip_reminders(text: &str) -> Cow<'_, str> {
         at = block.end;
     }
     if kept_to == 0 {
-        return Cow::Borrowed(text);
+        return if is_picture_mark(text) { Cow::Borrowed("") } else { Cow::Borrowed(text) };
     }
     out.push_str(&text[kept_to..]);
-    Cow::Owned(out.trim().to_owned())
+    let left = out.trim();
+    let is_heading = left.starts_with(PROJECT_HEADING) && !left.contains('\n');
+    Cow::Owned(if is_heading { String::new() } else { left.to_owned() })
 }
 
 /// One wrapped block: the words to keep and where the text goes on.
@@ -120,6 +137,17 @@ mod tests {
     fn output_of_a_local_command_is_not_the_humans() {
         let text = "<bash-input>ls</bash-input><bash-stdout>a\nb</bash-stdout><bash-stderr></bash-stderr>";
         assert_eq!(strip_reminders(text), "ls");
+    }
+
+    #[test]
+    fn what_codex_puts_before_the_humans_words_is_not_theirs() {
+        let project = "# AGENTS.md instructions for /srv/app\n\n<INSTRUCTIONS>\nBe brief.\n</INSTRUCTIONS>";
+        let machine = "<environment_context>\n  <cwd>/srv/app</cwd>\n</environment_context>";
+        for text in [project, machine, "<image name=[Image #1] path=\"/tmp/a.png\">", "</image>"] {
+            assert_eq!(strip_reminders(text), "", "{text}");
+        }
+        let written = "# AGENTS.md instructions are what I ask about";
+        assert_eq!(strip_reminders(written), written);
     }
 
     #[test]

@@ -214,7 +214,7 @@ fn kind(request: &Request<'_>, turn: &Turn, subagent: bool) -> Kind {
         Kind::QuotaProbe
     } else if last_text.starts_with("[SUGGESTION MODE:") {
         Kind::Suggestion
-    } else if last_text.starts_with("Your task is to create a detailed summary of the conversation") {
+    } else if COMPACTION.iter().any(|words| last_text.starts_with(words)) {
         Kind::Compaction
     } else if last_text.starts_with("The user stepped away") {
         Kind::Recap
@@ -228,6 +228,12 @@ fn kind(request: &Request<'_>, turn: &Turn, subagent: bool) -> Kind {
         Kind::Main
     }
 }
+
+/// How clients ask for a summary of the conversation: Claude Code, and Codex (0.169).
+const COMPACTION: [&str; 2] = [
+    "Your task is to create a detailed summary of the conversation",
+    "You are performing a CONTEXT CHECKPOINT COMPACTION",
+];
 
 /// The last text of a message as it was written; the beginnings looked for hold nothing that is ever escaped.
 fn last_text<'r>(content: &'r Content<'_>) -> Option<&'r str> {

@@ -4,7 +4,7 @@
 //! codec `BaseUrl::anthropic("/messages")`. Sources of the flags: the vendors' own documentation, and the issues named.
 
 use branchline_wire::protocol::{MaxTokensField, ReasoningControl, ReasoningReplay, ToolChoiceSupport};
-use branchline_wire::{Dialect, Protocol};
+use branchline_wire::{Dialect, Upstream};
 
 use crate::schema::AuthHeader;
 
@@ -24,7 +24,7 @@ pub struct Preset {
     /// Where it is; `None` where only the user can know.
     pub base_url: Option<&'static str>,
     /// What it speaks; `None` is found out by asking.
-    pub protocol: Option<Protocol>,
+    pub protocol: Option<Upstream>,
     /// Header the key goes into.
     pub auth_header: AuthHeader,
     /// Nothing works without a key. Where it is false a stored key is sent and a missing one is no error.
@@ -68,7 +68,7 @@ const LOCAL: Preset = Preset {
 };
 
 /// A provider of the cloud with an OpenAI endpoint.
-const CLOUD: Preset = Preset { protocol: Some(Protocol::OpenaiChat), key_required: true, local: Some(false), ..LOCAL };
+const CLOUD: Preset = Preset { protocol: Some(Upstream::OpenaiChat), key_required: true, local: Some(false), ..LOCAL };
 
 /// Every known provider, in the order backends are asked in.
 pub const PRESETS: &[Preset] = &[
@@ -115,7 +115,7 @@ pub const PRESETS: &[Preset] = &[
         id: "anthropic",
         display: "Anthropic",
         base_url: Some("https://api.anthropic.com"),
-        protocol: Some(Protocol::Anthropic),
+        protocol: Some(Upstream::Anthropic),
         auth_header: AuthHeader::XApiKey,
         dialect: anthropic,
         key_env: &["ANTHROPIC_API_KEY"],
@@ -305,7 +305,7 @@ mod tests {
             let preset = find(id).unwrap();
             let url: BaseUrl = preset.base_url.unwrap().parse().unwrap();
             match preset.protocol {
-                Some(Protocol::Anthropic) => url.anthropic("/messages"),
+                Some(Upstream::Anthropic) => url.anthropic("/messages"),
                 _ => url.openai("/chat/completions"),
             }
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use branchline_routing::circuit::CircuitRule;
-use branchline_wire::{Dialect, Protocol};
+use branchline_wire::{Dialect, Upstream};
 use serde_json::Value;
 
 use crate::base_url::BaseUrl;
@@ -38,7 +38,7 @@ pub struct ResolvedBackend {
     /// Where it is.
     pub base_url: BaseUrl,
     /// What it speaks; `None` must be found out by asking.
-    pub protocol: Option<Protocol>,
+    pub protocol: Option<Upstream>,
     /// It is the user's own hardware.
     pub local: bool,
     /// It is used at all.
@@ -259,12 +259,12 @@ pub(crate) fn dialect_flags() -> Vec<String> {
     names.map_or_else(Vec::new, Iterator::collect)
 }
 
-fn protocol_of(settings: &BackendSettings, preset: &Preset) -> Option<Protocol> {
+fn protocol_of(settings: &BackendSettings, preset: &Preset) -> Option<Upstream> {
     match settings.protocol {
         None => preset.protocol,
         Some(ProtocolChoice::Auto) => None,
-        Some(ProtocolChoice::Anthropic) => Some(Protocol::Anthropic),
-        Some(ProtocolChoice::OpenaiChat) => Some(Protocol::OpenaiChat),
+        Some(ProtocolChoice::Anthropic) => Some(Upstream::Anthropic),
+        Some(ProtocolChoice::OpenaiChat) => Some(Upstream::OpenaiChat),
     }
 }
 

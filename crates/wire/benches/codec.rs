@@ -2,9 +2,9 @@
 
 use std::hint::black_box;
 
-use branchline_wire::codec::{StreamDecoder, StreamEncoder, decode_request, encode_request, patch_request};
+use branchline_wire::codec::{Asked, StreamDecoder, StreamEncoder, decode_request, encode_request, patch_request};
 use branchline_wire::edit::{self, Edit};
-use branchline_wire::{Dialect, Protocol, sse, tokens};
+use branchline_wire::{Dialect, Protocol, Upstream, sse, tokens};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 
@@ -71,10 +71,10 @@ fn requests(criterion: &mut Criterion) {
         group.bench_function("decode", |b| b.iter(|| decode_request(Protocol::Anthropic, black_box(&body))));
         group.bench_function("decode, as a value", |b| b.iter(|| serde_json::from_str::<Value>(black_box(&body))));
         group.bench_function("encode to OpenAI", |b| {
-            b.iter(|| encode_request(Protocol::OpenaiChat, black_box(&edited), &dialect));
+            b.iter(|| encode_request(Upstream::OpenaiChat, black_box(&edited), &dialect));
         });
         group.bench_function("encode, as a value", |b| b.iter(|| serde_json::to_vec(black_box(&value))));
-        group.bench_function("patch", |b| b.iter(|| patch_request(Protocol::Anthropic, black_box(&edited), &dialect)));
+        group.bench_function("patch", |b| b.iter(|| patch_request(Upstream::Anthropic, black_box(&edited), &dialect)));
         group.bench_function("token estimate", |b| b.iter(|| tokens::estimate(black_box(&hub))));
         group.finish();
     }
@@ -83,7 +83,7 @@ fn requests(criterion: &mut Criterion) {
 fn translate(source: &[u8]) -> Vec<u8> {
     let mut parser = sse::Parser::default();
     let mut decoder = StreamDecoder::new(Protocol::OpenaiChat);
-    let mut encoder = StreamEncoder::new(Protocol::Anthropic, false, 0);
+    let mut encoder = StreamEncoder::new(Protocol::Anthropic, &Asked::default());
     let mut out = Vec::new();
     // As it comes from a socket: one frame at a time.
     for piece in source.split_inclusive(|byte| *byte == b'\n') {

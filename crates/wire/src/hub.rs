@@ -12,8 +12,8 @@ mod request;
 
 pub use events::{BlockStart, Delta, Event, Failure, FailureKind, Response, StopReason, Usage};
 pub use request::{
-    Block, BlockKind, Content, ImageSource, Message, Messages, Request, Role, Thinking, Tool, ToolChoice,
-    ToolChoiceMode, Touched,
+    Block, BlockKind, CallShape, Content, ImageSource, Message, Messages, Request, Role, Spelling, Thinking, Tool,
+    ToolChoice, ToolChoiceMode, Touched,
 };
 
 /// An unknown field: its key in escaped form and its value.

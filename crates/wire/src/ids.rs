@@ -19,11 +19,26 @@ pub fn clean<'t>(id: &'t Text<'_>) -> Text<'t> {
     let mut made: String =
         id.decode().bytes().map(|b| if is_clean_byte(b) { b as char } else { '_' }).take(40).collect();
     made.push_str(if made.is_empty() { "toolu_" } else { "_" });
-    let hash = id.decode().bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, b| {
-        (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3) // FNV-1a
-    });
-    push_letters(hash, 8, &mut made);
+    push_letters(hash(&id.decode()), 8, &mut made);
     Text::escaped_owned(made)
+}
+
+/// A name of at most `longest` bytes (more than 9): a longer one ends in letters that differ for different names.
+#[must_use]
+pub fn shortened(mut name: String, longest: usize) -> String {
+    if name.len() <= longest {
+        return name;
+    }
+    let hash = hash(&name);
+    name.truncate(name.floor_char_boundary(longest - 9));
+    name.push('_');
+    push_letters(hash, 8, &mut name);
+    name
+}
+
+/// FNV-1a.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Makes the ids of one answer: `msg_…`, `toolu_…`, 24 letters and digits. The same seed makes the same ids.
@@ -95,6 +110,13 @@ mod tests {
         assert_ne!(one, clean(&Text::escaped("functions:f.0")));
         assert!(is_clean(&clean(&Text::default())));
         assert!(is_clean(&clean(&Text::escaped("ä\\n"))));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_stays_one_of_its_own() {
+        let long = |end: &str| shortened(format!("mcp__{}{end}", "x".repeat(80)), 64);
+        assert!(long("a").len() == 64 && long("a") != long("b") && long("a") == long("a"));
+        assert_eq!(shortened("short".to_owned(), 64), "short");
     }
 
     #[test]

@@ -19,4 +19,4 @@ pub mod sse;
 pub mod text;
 pub mod tokens;
 
-pub use protocol::{Dialect, Protocol};
+pub use protocol::{Dialect, Protocol, Upstream};

@@ -1,4 +1,4 @@
-//! The closed list of wire protocols, and the dialect flags that say what one backend does differently.
+//! The closed lists of wire protocols, and the dialect flags that say what one backend does differently.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,15 +10,52 @@ pub enum Protocol {
     Anthropic,
     /// OpenAI Chat Completions (`POST /v1/chat/completions`).
     OpenaiChat,
+    /// OpenAI Responses (`POST /v1/responses`): of clients only, see [`Upstream`].
+    OpenaiResponses,
 }
 
 impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Anthropic, Self::OpenaiChat, Self::OpenaiResponses];
+
     /// The name used in settings, records and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
             Self::OpenaiChat => "openai_chat",
+            Self::OpenaiResponses => "openai_responses",
+        }
+    }
+}
+
+/// A protocol backends are asked in. Whoever serves OpenAI Responses serves Chat Completions as well, so nothing is
+/// out of reach without it, and a request for a backend cannot be written in a protocol that only clients speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Upstream {
+    /// Anthropic Messages.
+    Anthropic,
+    /// OpenAI Chat Completions.
+    OpenaiChat,
+}
+
+impl Upstream {
+    /// The name used in settings, records and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anthropic => Protocol::Anthropic.as_str(),
+            Self::OpenaiChat => Protocol::OpenaiChat.as_str(),
+        }
+    }
+}
+
+impl From<Upstream> for Protocol {
+    fn from(upstream: Upstream) -> Self {
+        match upstream {
+            Upstream::Anthropic => Self::Anthropic,
+            Upstream::OpenaiChat => Self::OpenaiChat,
         }
     }
 }

@@ -92,6 +92,6 @@ macro_rules! smoke {
 }
 
 smoke! {
-    json text anthropic_request openai_request anthropic_response openai_response anthropic_stream openai_stream
-    failure schema edit recover
+    json text anthropic_request openai_request responses_request anthropic_response openai_response responses_response
+    anthropic_stream openai_stream responses_stream failure schema edit recover
 }

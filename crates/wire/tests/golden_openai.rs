@@ -1,9 +1,9 @@
-//! One Anthropic request, rendered for every kind of OpenAI-type backend. The snapshots are the specification.
+//! Requests of clients, rendered for every kind of OpenAI-type backend. The snapshots are the specification.
 #![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use branchline_wire::codec::{decode_request, encode_request};
 use branchline_wire::protocol::{MaxTokensField, ReasoningControl, ReasoningReplay, ToolChoiceSupport};
-use branchline_wire::{Dialect, Protocol};
+use branchline_wire::{Dialect, Protocol, Upstream};
 use serde_json::Value;
 
 /// Backends whose dialects differ in something that is visible here.
@@ -56,10 +56,10 @@ fn dialects() -> [(&'static str, Dialect); 6] {
     ]
 }
 
-fn check(name: &str, source: &str) {
-    let hub = decode_request(Protocol::Anthropic, source).unwrap();
+fn check(name: &str, protocol: Protocol, source: &str) {
+    let hub = decode_request(protocol, source).unwrap();
     for (dialect_name, dialect) in dialects() {
-        let encoded = encode_request(Protocol::OpenaiChat, &hub, &dialect);
+        let encoded = encode_request(Upstream::OpenaiChat, &hub, &dialect);
         let body: Value = serde_json::from_slice(&encoded.body).unwrap();
         let mut told = serde_json::to_string_pretty(&body).unwrap();
         told.push_str("\n\ndropped:\n");
@@ -72,10 +72,15 @@ fn check(name: &str, source: &str) {
 
 #[test]
 fn an_agent_turn_for_every_dialect() {
-    check("agent_turn", include_str!("fixtures/agent_turn.json"));
+    check("agent_turn", Protocol::Anthropic, include_str!("fixtures/agent_turn.json"));
 }
 
 #[test]
 fn an_interrupted_turn_for_every_dialect() {
-    check("interrupted", include_str!("fixtures/interrupted.json"));
+    check("interrupted", Protocol::Anthropic, include_str!("fixtures/interrupted.json"));
+}
+
+#[test]
+fn a_turn_of_codex_for_every_dialect() {
+    check("responses_turn", Protocol::OpenaiResponses, include_str!("fixtures/responses_turn.json"));
 }

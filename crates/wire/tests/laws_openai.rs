@@ -1,14 +1,14 @@
 //! Laws of the OpenAI chat codec, tried on random conversations and streams.
 #![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
-use branchline_wire::codec::{StreamDecoder, StreamEncoder, decode_request, decode_response, encode_request};
+use branchline_wire::codec::{Asked, StreamDecoder, StreamEncoder, decode_request, decode_response, encode_request};
 use branchline_wire::collect::Collector;
 use branchline_wire::hub::{BlockStart, Delta, Event, Failure, FailureKind, Response, StopReason, Usage};
 use branchline_wire::json::Cursor;
 use branchline_wire::protocol::ReasoningReplay;
 use branchline_wire::sse::Parser;
 use branchline_wire::text::Text;
-use branchline_wire::{Dialect, Protocol};
+use branchline_wire::{Dialect, Protocol, Upstream};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -117,7 +117,7 @@ fn conversation(steps: &[Step]) -> (Vec<Value>, Vec<(String, String)>) {
 fn render(messages: &[Value], dialect: &Dialect) -> (String, Vec<String>) {
     let source = json!({"model": "m", "max_tokens": 9, "system": "s", "messages": messages}).to_string();
     let hub = decode_request(Protocol::Anthropic, &source).unwrap();
-    let encoded = encode_request(Protocol::OpenaiChat, &hub, dialect);
+    let encoded = encode_request(Upstream::OpenaiChat, &hub, dialect);
     (String::from_utf8(encoded.body).unwrap(), encoded.dropped.into_iter().map(|d| d.path).collect())
 }
 
@@ -413,7 +413,7 @@ proptest! {
     fn whatever_events_come_the_written_stream_is_grammatical(
         events in prop::collection::vec(any_event(), 0..20), usage in any::<bool>()
     ) {
-        let mut encoder = StreamEncoder::new(Protocol::OpenaiChat, usage, 0);
+        let mut encoder = StreamEncoder::new(Protocol::OpenaiChat, &Asked { usage_wanted: usage, ..Asked::default() });
         let mut out = Vec::new();
         for event in &events {
             encoder.event(event, &mut out);

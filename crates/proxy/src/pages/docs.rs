@@ -262,6 +262,7 @@ mod tests {
             "/v1/messages",
             "/v1/messages/count_tokens",
             "/v1/chat/completions",
+            "/v1/responses",
             "/v1/models",
             "/v1/models/{id}",
             "/classify",

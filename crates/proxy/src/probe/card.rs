@@ -1,7 +1,7 @@
 //! What a probe finds: the server's flavour and a card per model.
 
 use branchline_routing::ModelFacts;
-use branchline_wire::Protocol;
+use branchline_wire::Upstream;
 use serde::{Deserialize, Serialize};
 
 use crate::estimates::EstimateCard;
@@ -14,7 +14,7 @@ pub struct Found {
     /// Its version, where it tells.
     pub version: Option<String>,
     /// What to speak with it: the settings' choice, else Anthropic for Anthropic and OpenAI chat for the rest.
-    pub protocol: Protocol,
+    pub protocol: Upstream,
     /// What it has. Empty also where the list cannot be read, e.g. with a passed-through login.
     pub models: Vec<ModelCard>,
     /// Time of the request that told what it is.
@@ -60,10 +60,10 @@ impl Flavour {
     /// The protocol that works best with it. The local servers' own `/v1/messages` lose more than our
     /// translation does (protocols E.5, F, G).
     #[must_use]
-    pub const fn protocol(self) -> Protocol {
+    pub const fn protocol(self) -> Upstream {
         match self {
-            Self::Anthropic => Protocol::Anthropic,
-            _ => Protocol::OpenaiChat,
+            Self::Anthropic => Upstream::Anthropic,
+            _ => Upstream::OpenaiChat,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The plain model list `/v1/models`: vLLM, Anthropic and every other server tell themselves apart by its shape
 //! (protocols A.9, C.6, G.2).
 
-use branchline_wire::Protocol;
+use branchline_wire::Upstream;
 use serde_json::Value;
 
 use super::ask::{Asker, Reply};
@@ -13,7 +13,7 @@ pub(super) async fn ask(asker: &Asker<'_>, seen: &mut Seen) -> Result<Option<Dra
     let base = &asker.backend.base_url;
     let anthropic = || asker.get_anthropic(base.anthropic("/models?limit=1000"));
     let mut reply = match asker.backend.protocol {
-        Some(Protocol::Anthropic) => anthropic().await?,
+        Some(Upstream::Anthropic) => anthropic().await?,
         _ => asker.get(base.openai("/models")).await?,
     };
     if asker.backend.protocol.is_none() && is_anthropic_error(&reply.body) {

@@ -6,7 +6,7 @@ use axum::response::{Html, IntoResponse, Response};
 use branchline_settings::ResolvedBackend;
 use branchline_settings::schema::{AuthMode, BackendSettings, ProtocolChoice};
 use branchline_sim::{Builder, Door, LmStudioAge, Model, Sim};
-use branchline_wire::Protocol;
+use branchline_wire::Upstream;
 use serde_json::{Value, json};
 
 use super::*;
@@ -56,7 +56,7 @@ fn json_reply(status: u16, body: &Value) -> Response {
 async fn lm_studio_tells_windows_vision_tools_and_what_is_loaded() {
     let sim = local(Sim::lmstudio().model(Model::embedding("nomic"))).await;
     let found = ask("lmstudio", &sim.url(), None).await.unwrap();
-    assert_eq!((found.flavour, found.protocol), (Flavour::LmStudio, Protocol::OpenaiChat));
+    assert_eq!((found.flavour, found.protocol), (Flavour::LmStudio, Upstream::OpenaiChat));
     let [nomic, coder, devstral] = &found.models[..] else { panic!("{:?}", found.models) };
     assert_eq!(nomic.kind, ModelKind::Embedding);
     assert_eq!((coder.backend.as_str(), coder.kind, coder.tools), ("mine", ModelKind::Llm, Some(true)));
@@ -167,7 +167,7 @@ async fn every_local_server_is_known_whatever_the_preset_says() {
 async fn the_clouds_are_asked_for_their_list_only() {
     let anthropic = Sim::anthropic().key(KEY).model(Model::cloud("claude-sonnet-5-5")).start().await.unwrap();
     let found = ask("anthropic", &anthropic.url(), Some(KEY)).await.unwrap();
-    assert_eq!((found.flavour, found.protocol), (Flavour::Anthropic, Protocol::Anthropic));
+    assert_eq!((found.flavour, found.protocol), (Flavour::Anthropic, Upstream::Anthropic));
     assert_eq!((found.models[0].context_max, found.models[0].vision), (Some(200_000), Some(true)));
     let request = &anthropic.requests()[0];
     assert_eq!((request.header("x-api-key"), request.header("anthropic-version")), (KEY, "2023-06-01"));
@@ -183,7 +183,7 @@ async fn the_clouds_are_asked_for_their_list_only() {
 async fn an_unnamed_anthropic_server_is_known_by_its_list() {
     let sim = Sim::anthropic().without_key().model(Model::cloud("claude")).start().await.unwrap();
     let found = ask("openai_compatible", &sim.url(), None).await.unwrap();
-    assert_eq!((found.flavour, found.protocol), (Flavour::Anthropic, Protocol::Anthropic));
+    assert_eq!((found.flavour, found.protocol), (Flavour::Anthropic, Upstream::Anthropic));
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn the_protocol_of_the_settings_stands() {
     let sim = local(Sim::lmstudio()).await;
     let own = BackendSettings { protocol: Some(ProtocolChoice::Anthropic), ..settings("lmstudio", &sim.url()) };
     let found = probe(&client(), &resolve(&own), None).await.unwrap();
-    assert_eq!((found.flavour, found.protocol), (Flavour::LmStudio, Protocol::Anthropic));
+    assert_eq!((found.flavour, found.protocol), (Flavour::LmStudio, Upstream::Anthropic));
 }
 
 #[tokio::test]
@@ -299,7 +299,7 @@ async fn a_provider_of_known_protocol_without_a_list_is_there() {
     let url = server(|| json_reply(404, &json!({"error": "no such path"}))).await;
     let own = BackendSettings { protocol: Some(ProtocolChoice::Anthropic), ..settings("openai_compatible", &url) };
     let found = probe(&client(), &resolve(&own), None).await.unwrap();
-    assert_eq!((found.flavour, found.protocol, found.models.len()), (Flavour::Anthropic, Protocol::Anthropic, 0));
+    assert_eq!((found.flavour, found.protocol, found.models.len()), (Flavour::Anthropic, Upstream::Anthropic, 0));
 }
 
 #[tokio::test]

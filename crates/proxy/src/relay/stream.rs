@@ -1,6 +1,6 @@
 //! The reading side of a streamed answer: pieces to frames to events, and what is learned on the way.
 
-use branchline_wire::Protocol;
+use branchline_wire::Upstream;
 use branchline_wire::codec::StreamDecoder;
 use branchline_wire::codec::openai_chat::ollama;
 use branchline_wire::hub::{BlockStart, Delta, Event, Failure, FailureKind, StopReason, Usage};
@@ -39,12 +39,12 @@ impl<'t> Stream<'t> {
         self.headless || self.failure.is_some()
     }
 
-    pub(super) fn new(protocol: Protocol, keep_text: bool, recovery: Option<Recovery<'t>>, full: Full) -> Self {
+    pub(super) fn new(protocol: Upstream, keep_text: bool, recovery: Option<Recovery<'t>>, full: Full) -> Self {
         Self {
             parser: sse::Parser::default(),
             lines: None,
             full,
-            decoder: StreamDecoder::new(protocol),
+            decoder: StreamDecoder::new(protocol.into()),
             framer: Framer::default(),
             begun: false,
             start: None,

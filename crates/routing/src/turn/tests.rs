@@ -85,6 +85,8 @@ fn the_kinds_are_told_apart() {
     assert_eq!(kind(&command), Kind::Command);
     let compaction = "Your task is to create a detailed summary of the conversation so far.";
     assert_eq!(kind(&body(&json!([{"role": "user", "content": compaction}]))), Kind::Compaction);
+    let codex = "You are performing a CONTEXT CHECKPOINT COMPACTION. Create a handoff summary.";
+    assert_eq!(kind(&body(&json!([{"role": "user", "content": codex}]))), Kind::Compaction);
     let mut search = body(&json!([{"role": "user", "content": "search"}]));
     search["tools"] = json!([{"type": "web_search_20250305", "name": "web_search", "max_uses": 8}]);
     assert_eq!(kind(&search), Kind::WebSearch);

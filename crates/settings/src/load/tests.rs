@@ -68,6 +68,14 @@ fn a_problem_says_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
+fn a_protocol_of_clients_only_is_refused_with_what_to_take_instead() {
+    let report = check("[backends.lmstudio]\nprotocol = \"openai_responses\"\n");
+    let [problem] = report.problems.as_slice() else { panic!("{:?}", report.problems) };
+    assert!(problem.message.contains("openai_responses"), "{}", problem.message);
+    assert!(problem.hint.contains("for clients only") && problem.hint.contains("openai_chat"), "{}", problem.hint);
+}
+
+#[test]
 fn types_are_told_in_words() {
     let report = check("[server]\nport = 70000\nrequire_token = 1\n[routing]\nmax_local_tokens = \"all\"\n");
     let told: Vec<_> = report.problems.iter().map(|problem| problem.message.as_str()).collect();

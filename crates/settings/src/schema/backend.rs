@@ -22,6 +22,7 @@ pub struct BackendSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
     /// "anthropic", "openai_chat", or "auto" to find out by asking the server.
+    /// OpenAI Responses is for clients only: who serves it serves "openai_chat" as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<ProtocolChoice>,
     /// "key" sends the key of the keyring, "none" sends nothing, "passthrough" forwards the client's own login (Anthropic only).

@@ -1,6 +1,6 @@
 //! Any edits of any request.
 
-use branchline_wire::Protocol;
+use branchline_wire::Upstream;
 use branchline_wire::codec::{decode_request, patch_request};
 use branchline_wire::edit::{self, BlockPath, Edit};
 use branchline_wire::hub::{BlockKind, Request};
@@ -13,15 +13,15 @@ use super::requests::{assert_same, dialects, rendered, reread};
 pub fn check(data: &[u8]) {
     let (text, mut choices) = Choices::behind(data);
     let Ok(body) = std::str::from_utf8(text) else { return };
-    let protocol = [Protocol::Anthropic, Protocol::OpenaiChat][choices.below(2)];
-    let Ok(mut request) = decode_request(protocol, body) else { return };
+    let protocol = [Upstream::Anthropic, Upstream::OpenaiChat][choices.below(2)];
+    let Ok(mut request) = decode_request(protocol.into(), body) else { return };
     let edits: Vec<_> = (0..=choices.below(4)).map(|_| any(&request, &mut choices)).collect();
     assert!(edits.iter().all(|edit| !edit.to_string().is_empty()));
     let lost = edit::apply(&mut request, &edits);
     let dialect = &dialects()[0];
     let sent = patch_request(protocol, &request, dialect).body;
 
-    let mut twin = decode_request(protocol, body).expect("read before");
+    let mut twin = decode_request(protocol.into(), body).expect("read before");
     assert_eq!(edit::apply(&mut twin, &edits), lost);
     assert_eq!(patch_request(protocol, &twin, dialect).body, sent);
 
@@ -32,7 +32,7 @@ pub fn check(data: &[u8]) {
         return;
     }
     let again = reread(protocol, &sent);
-    if protocol == Protocol::Anthropic {
+    if protocol == Upstream::Anthropic {
         assert_same(&again, &request);
     }
 }

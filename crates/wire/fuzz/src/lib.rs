@@ -17,15 +17,18 @@ pub mod texts;
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of their fuzz targets.
-pub const TARGETS: [(&str, Check); 12] = [
+pub const TARGETS: [(&str, Check); 15] = [
     ("json", json::check),
     ("text", texts::check),
     ("anthropic_request", requests::anthropic),
     ("openai_request", requests::openai),
+    ("responses_request", requests::responses),
     ("anthropic_response", responses::anthropic),
     ("openai_response", responses::openai),
+    ("responses_response", responses::responses),
     ("anthropic_stream", streams::anthropic),
     ("openai_stream", streams::openai),
+    ("responses_stream", streams::responses),
     ("failure", failures::check),
     ("schema", schemas::check),
     ("edit", edits::check),

@@ -1,9 +1,9 @@
-//! Requests of both protocols: read, patched, and rendered for the other side.
+//! Requests of every protocol: read, patched, and rendered for the other side.
 
-use branchline_wire::codec::{DecodeError, anthropic, decode_request, encode_request, patch_request};
+use branchline_wire::codec::{Asked, DecodeError, anthropic, decode_request, encode_request, patch_request};
 use branchline_wire::hub::{BlockKind, Content, Request, Tool, Touched};
 use branchline_wire::protocol::{MaxTokensField, ReasoningControl, ReasoningReplay, ToolChoiceSupport};
-use branchline_wire::{Dialect, Protocol, edit, tokens};
+use branchline_wire::{Dialect, Protocol, Upstream, edit, tokens};
 
 use super::grammar;
 use super::json::{assert_json, value};
@@ -13,7 +13,7 @@ pub fn anthropic(data: &[u8]) {
     let Ok(body) = std::str::from_utf8(data) else { return };
     let Some(request) = read(Protocol::Anthropic, body) else { return };
     assert!(anthropic::decode::count_request(body).is_ok());
-    patched(Protocol::Anthropic, body, &request);
+    patched(Upstream::Anthropic, body, &request);
     written_anew(body, &request);
     rendered(&request);
 }
@@ -22,7 +22,16 @@ pub fn anthropic(data: &[u8]) {
 pub fn openai(data: &[u8]) {
     let Ok(body) = std::str::from_utf8(data) else { return };
     let Some(request) = read(Protocol::OpenaiChat, body) else { return };
-    patched(Protocol::OpenaiChat, body, &request);
+    patched(Upstream::OpenaiChat, body, &request);
+    rendered(&request);
+}
+
+/// OpenAI Responses requests; they are rendered for backends only.
+pub fn responses(data: &[u8]) {
+    let Ok(body) = std::str::from_utf8(data) else { return };
+    let Some(request) = read(Protocol::OpenaiResponses, body) else { return };
+    assert_json(format!("{{{}}}", Asked::by(&request, 0).repeated.trim_start_matches(',')).as_bytes());
+    assert!(request.lost.iter().all(|lost| !lost.path.is_empty() && !lost.reason.is_empty()));
     rendered(&request);
 }
 
@@ -30,7 +39,7 @@ pub fn openai(data: &[u8]) {
 fn read(protocol: Protocol, body: &str) -> Option<Request<'_>> {
     match decode_request(protocol, body) {
         Ok(request) => Some(request),
-        Err(DecodeError { path, message }) => {
+        Err(DecodeError { path, message, .. }) => {
             assert!(!path.is_empty() && !message.is_empty());
             None
         }
@@ -38,16 +47,16 @@ fn read(protocol: Protocol, body: &str) -> Option<Request<'_>> {
 }
 
 /// Nothing touched: every member as it was. Everything touched but nothing changed: the same request.
-fn patched(protocol: Protocol, body: &str, request: &Request<'_>) {
+fn patched(protocol: Upstream, body: &str, request: &Request<'_>) {
     let untouched = patch_request(protocol, request, &dialects()[0]);
     assert_eq!(untouched.dropped, []);
     let again = reread(protocol, &untouched.body);
     assert_eq!(again.fields, request.fields);
     assert_same(&again, request);
 
-    let mut touched = decode_request(protocol, body).expect("read before");
+    let mut touched = decode_request(protocol.into(), body).expect("read before");
     touched.touched = Touched { model: true, max_tokens: true, messages: true, ..Touched::default() };
-    if protocol == Protocol::Anthropic {
+    if protocol == Upstream::Anthropic {
         (touched.touched.system, touched.touched.tools) = (true, true);
     }
     assert_same(&reread(protocol, &patch_request(protocol, &touched, &dialects()[0]).body), request);
@@ -61,8 +70,8 @@ fn written_anew(body: &str, request: &Request<'_>) {
         message.raw = None;
         forget(&mut message.content);
     }
-    let again = patch_request(Protocol::Anthropic, &anew, &dialects()[0]);
-    assert_same(&reread(Protocol::Anthropic, &again.body), request);
+    let again = patch_request(Upstream::Anthropic, &anew, &dialects()[0]);
+    assert_same(&reread(Upstream::Anthropic, &again.body), request);
 }
 
 fn forget(content: &mut Content<'_>) {
@@ -80,24 +89,24 @@ pub fn rendered(request: &Request<'_>) {
     let _ = tokens::estimate(request);
     assert!(edit::images(request).all(|(at, _)| !at.to_string().is_empty()));
     for dialect in dialects() {
-        let encoded = encode_request(Protocol::Anthropic, request, &dialect);
+        let encoded = encode_request(Upstream::Anthropic, request, &dialect);
         let body = assert_json(&encoded.body);
-        reread(Protocol::Anthropic, &encoded.body);
+        reread(Upstream::Anthropic, &encoded.body);
         grammar::anthropic_conversation(&value(body));
 
-        let encoded = encode_request(Protocol::OpenaiChat, request, &dialect);
+        let encoded = encode_request(Upstream::OpenaiChat, request, &dialect);
         let body = assert_json(&encoded.body);
-        reread(Protocol::OpenaiChat, &encoded.body);
+        reread(Upstream::OpenaiChat, &encoded.body);
         grammar::openai_conversation(&value(body));
         assert!(encoded.dropped.iter().all(|lost| !lost.reason.is_empty()));
-        assert_eq!(encoded, encode_request(Protocol::OpenaiChat, request, &dialect), "not deterministic");
+        assert_eq!(encoded, encode_request(Upstream::OpenaiChat, request, &dialect), "not deterministic");
     }
 }
 
 /// Reads what was rendered.
-pub fn reread(protocol: Protocol, body: &[u8]) -> Request<'_> {
+pub fn reread(protocol: Upstream, body: &[u8]) -> Request<'_> {
     let body = assert_json(body);
-    let read = decode_request(protocol, body);
+    let read = decode_request(protocol.into(), body);
     assert!(read.is_ok(), "{protocol:?} refuses what was rendered for it: {:?}\n{body}", read.err());
     read.unwrap_or_default()
 }

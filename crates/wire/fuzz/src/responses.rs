@@ -1,13 +1,11 @@
-//! Whole answers of both protocols.
+//! Whole answers of every protocol.
 
 use branchline_wire::Protocol;
-use branchline_wire::codec::{decode_response, encode_failure, encode_response};
+use branchline_wire::codec::{Asked, decode_response, encode_failure, encode_response};
 use branchline_wire::hub::{Block, BlockKind, Response};
 use branchline_wire::ids;
 
 use super::json::assert_json;
-
-const BOTH: [Protocol; 2] = [Protocol::Anthropic, Protocol::OpenaiChat];
 
 /// When answers are written, in seconds since 1970.
 const CREATED: u64 = 1_790_000_000;
@@ -22,17 +20,22 @@ pub fn openai(data: &[u8]) {
     check(Protocol::OpenaiChat, data);
 }
 
-/// An answer is written in both protocols, where it can be read; what is none becomes an error of both.
+/// OpenAI Responses answers.
+pub fn responses(data: &[u8]) {
+    check(Protocol::OpenaiResponses, data);
+}
+
+/// An answer is written in every protocol, where it can be read; what is none becomes an error of each.
 fn check(protocol: Protocol, data: &[u8]) {
     let Ok(body) = std::str::from_utf8(data) else { return };
     match decode_response(protocol, body) {
         Ok(response) => {
             let _ = response.usage.prompt();
-            BOTH.iter().for_each(|to| written(*to, &response));
+            Protocol::ALL.iter().for_each(|to| written(*to, &response));
         }
         Err(failure) => {
             assert!(!failure.message.is_empty());
-            for to in BOTH {
+            for to in Protocol::ALL {
                 let (status, body) = encode_failure(to, &failure, "req_1");
                 assert!((400..600).contains(&status));
                 assert_json(&body);
@@ -42,7 +45,7 @@ fn check(protocol: Protocol, data: &[u8]) {
 }
 
 fn written(to: Protocol, response: &Response<'_>) {
-    let once = encode_response(to, response, CREATED);
+    let once = encode_response(to, response, &Asked { created: CREATED, ..Asked::default() });
     let read = decode_response(to, assert_json(&once));
     assert!(
         read.is_ok(),

@@ -1,7 +1,7 @@
-//! Streamed answers: bytes in any chunking, through both decoders and out of both encoders.
+//! Streamed answers: bytes in any chunking, through every decoder and out of every encoder.
 
 use branchline_wire::Protocol;
-use branchline_wire::codec::{StreamDecoder, StreamEncoder};
+use branchline_wire::codec::{Asked, StreamDecoder, StreamEncoder};
 use branchline_wire::collect::Collector;
 use branchline_wire::hub::{BlockStart, Delta, Event};
 use branchline_wire::sse::Parser;
@@ -22,7 +22,12 @@ pub fn openai(data: &[u8]) {
     check(Protocol::OpenaiChat, data);
 }
 
-/// Any chunking gives the same events; they end; what both encoders make of them is grammatical and loses no text.
+/// OpenAI Responses streams.
+pub fn responses(data: &[u8]) {
+    check(Protocol::OpenaiResponses, data);
+}
+
+/// Any chunking gives the same events; they end; what the encoders make of them is grammatical and loses no text.
 fn check(protocol: Protocol, data: &[u8]) {
     let mut choices = Choices::of(data);
     let whole = Run::new(protocol, data, |_| usize::MAX);
@@ -42,6 +47,10 @@ fn check(protocol: Protocol, data: &[u8]) {
     let across = Run::new(Protocol::OpenaiChat, &whole.openai, |_| usize::MAX);
     assert_eq!(across.failed(), whole.failed());
     grammar::hub_events(&across.shapes);
+    let responses = Run::new(Protocol::OpenaiResponses, &whole.responses, |_| usize::MAX);
+    assert_eq!(responses.said.text, whole.said.text);
+    assert_eq!(responses.said.thinking, whole.said.thinking);
+    grammar::hub_events(&responses.shapes);
 }
 
 /// A small limit is an error in any chunking, never a panic, and frames below it come as they are.
@@ -90,14 +99,17 @@ struct Run {
     said: Said,
     anthropic: Vec<u8>,
     openai: Vec<u8>,
+    responses: Vec<u8>,
 }
 
 impl Run {
     fn new(protocol: Protocol, bytes: &[u8], mut size: impl FnMut(usize) -> usize) -> Self {
         let mut parser = Parser::default();
         let mut decoder = StreamDecoder::new(protocol);
-        let mut to_anthropic = StreamEncoder::new(Protocol::Anthropic, true, CREATED);
-        let mut to_openai = StreamEncoder::new(Protocol::OpenaiChat, true, CREATED);
+        let asked = Asked { usage_wanted: true, created: CREATED, ..Asked::default() };
+        let mut to_anthropic = StreamEncoder::new(Protocol::Anthropic, &asked);
+        let mut to_openai = StreamEncoder::new(Protocol::OpenaiChat, &asked);
+        let mut to_responses = StreamEncoder::new(Protocol::OpenaiResponses, &asked);
         let mut collector = Collector::default();
         let mut run = Self {
             events: Vec::new(),
@@ -105,10 +117,12 @@ impl Run {
             said: Said::default(),
             anthropic: Vec::new(),
             openai: Vec::new(),
+            responses: Vec::new(),
         };
         let mut out = |event: Event<'_>| {
             to_anthropic.event(&event, &mut run.anthropic);
             to_openai.event(&event, &mut run.openai);
+            to_responses.event(&event, &mut run.responses);
             collector.event(&event);
             run.said.event(&event);
             run.shapes.push(shape(&event));

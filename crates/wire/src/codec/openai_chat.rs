@@ -5,5 +5,5 @@ pub mod encode;
 pub mod error;
 pub mod ollama;
 pub mod patch;
-mod read;
+pub(super) mod read;
 pub mod stream;

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::codec::{decode_request, encode_request, patch_request};
     use crate::edit::{Edit, apply};
-    use crate::{Dialect, Protocol};
+    use crate::{Dialect, Protocol, Upstream};
 
     fn cut(text: &str, most: u32) -> String {
         shortened(text, most).map_or_else(|| text.to_owned(), Option::unwrap_or_default)
@@ -188,8 +188,8 @@ mod tests {
             [Edit::DropTool { name: "Web".into() }, Edit::ShortenTools { tools: Some(15), parameters: Some(16) }];
         apply(&mut request, &edits);
         for encoded in [
-            patch_request(Protocol::Anthropic, &request, &Dialect::default()),
-            encode_request(Protocol::Anthropic, &request, &Dialect { schema_level: 0, ..Dialect::default() }),
+            patch_request(Upstream::Anthropic, &request, &Dialect::default()),
+            encode_request(Upstream::Anthropic, &request, &Dialect { schema_level: 0, ..Dialect::default() }),
         ] {
             let mut expected = body()["tools"][0].clone();
             expected["description"] = json!("Reads a file.");

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use super::Field;
+use super::{Dropped, Field};
 use crate::Protocol;
 use crate::json::Json;
 use crate::text::Text;
@@ -51,6 +51,10 @@ pub struct Request<'a> {
     pub touched: Touched,
     /// Protocol it was read from; `None` when built.
     pub protocol: Option<Protocol>,
+    /// Tools whose calls the client's protocol does not write as plain functions.
+    pub spellings: Vec<Spelling<'a>>,
+    /// What the decoder found no place for.
+    pub lost: Vec<Dropped>,
 }
 
 /// Which top-level members differ from the source.
@@ -309,6 +313,46 @@ pub struct Tool<'a> {
     pub raw: Option<&'a str>,
     /// Tokens of `raw`, as estimated when it was read.
     pub tokens: u64,
+}
+
+/// How the client's protocol writes the calls of one tool. For everybody else it is a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spelling<'a> {
+    /// The tool's name in the hub.
+    pub name: Text<'a>,
+    /// What its calls look like to the client.
+    pub shape: CallShape<'a>,
+}
+
+impl Spelling<'_> {
+    /// The same without the borrow.
+    #[must_use]
+    pub fn into_owned(self) -> Spelling<'static> {
+        let shape = match self.shape {
+            CallShape::Free => CallShape::Free,
+            CallShape::ToolSearch => CallShape::ToolSearch,
+            CallShape::Within { namespace, name } => {
+                CallShape::Within { namespace: namespace.into_owned(), name: name.into_owned() }
+            }
+        };
+        Spelling { name: self.name.into_owned(), shape }
+    }
+}
+
+/// The shapes of call that are no plain function calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallShape<'a> {
+    /// Free text (Responses `custom_tool_call`); the function has it as its only argument `input`.
+    Free,
+    /// A search among tools the client has not offered yet (Responses `tool_search_call`); what it finds can be called then.
+    ToolSearch,
+    /// A function of a namespace (Responses), whose name in the hub is made of both names.
+    Within {
+        /// The namespace.
+        namespace: Text<'a>,
+        /// The name inside it.
+        name: Text<'a>,
+    },
 }
 
 /// Which tool must be called.

@@ -12,6 +12,7 @@ mod messages;
 mod response;
 
 pub(super) use messages::is_leading;
+pub(in crate::codec) use messages::{arguments, image};
 
 use super::read::{elements, get, members, number, objects, text, text_member, truth};
 

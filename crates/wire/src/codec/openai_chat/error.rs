@@ -47,7 +47,7 @@ pub(super) fn write_error(failure: &Failure, out: &mut String) {
 }
 
 /// The message; an overflow gets OpenAI's own wording where both numbers are known, since clients read them from it.
-fn words(failure: &Failure) -> String {
+pub(in crate::codec) fn words(failure: &Failure) -> String {
     match failure.kind {
         FailureKind::PromptTooLong { tokens: Some(tokens), maximum: Some(maximum) } => format!(
             "This model's maximum context length is {maximum} tokens. However, your messages resulted in {tokens} tokens."

@@ -96,7 +96,7 @@ fn tool_use<'a>(id: Text<'a>, function: &'a str) -> Block<'a> {
 }
 
 /// Arguments as a JSON object. What is none is kept under a key that says so, never turned into `{}`.
-pub(super) fn arguments(given: Option<&str>) -> Json<'_> {
+pub(in crate::codec) fn arguments(given: Option<&str>) -> Json<'_> {
     let Some(given) = given else { return Json::trusted("{}") };
     if given.starts_with('{') {
         return Json::trusted(given);
@@ -136,7 +136,7 @@ fn part_of<'a>((source, found): Object<'a>, path: &str) -> Result<Block<'a>, Dec
 }
 
 /// `{"url": …}`, or the URL itself as some clients send it.
-fn image(source: &str) -> Option<ImageSource<'_>> {
+pub(in crate::codec) fn image(source: &str) -> Option<ImageSource<'_>> {
     let url = inside(source).or_else(|| member(source, "url").and_then(inside))?;
     if memchr::memchr(b'\\', url.as_bytes()).is_none() {
         return Some(match data_url(url) {
