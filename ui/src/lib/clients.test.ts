@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { EnvRes } from '$lib/api/generated/api';
-import { accessOf, CLIENTS, likelyShell, snippet, SPEAKS_RESPONSES } from './clients';
+import { accessOf, CLIENTS, likelyShell, snippet } from './clients';
 
 const env = (vars: Record<string, string>): EnvRes => ({
   base_url: 'http://127.0.0.1:4117',
@@ -30,9 +29,10 @@ test('an OpenAI client gets one /v1, an Anthropic client none', () => {
   expect(JSON.parse(snippet('opencode', access)).provider.branchline.options.baseURL).toBe('http://127.0.0.1:4117/v1');
 });
 
-test('what is said about Codex is what the proxy does', () => {
-  const routes = readFileSync(new URL('../../../crates/proxy/src/server.rs', import.meta.url), 'utf8');
-  expect(routes.includes('"/v1/responses"')).toBe(SPEAKS_RESPONSES);
+test('Codex is told the window of the coder where it is known', () => {
+  const told = (vars: Record<string, string>) => snippet('codex', accessOf(env(vars)));
+  expect(told({ CLAUDE_CODE_MAX_CONTEXT_TOKENS: '65536' })).toContain('\nmodel_context_window = 65536\n');
+  expect(told({})).not.toContain('model_context_window');
 });
 
 test('the shell is guessed from the platform', () => {

@@ -2,14 +2,13 @@
 
 import type { EnvRes } from '$lib/api/generated/api';
 
-/** Codex speaks nothing but the Responses API. A test holds this against the routes of the proxy. */
-export const SPEAKS_RESPONSES = false;
-
 export interface Access {
   /** Without a path: `http://127.0.0.1:4117`. */
   base: string;
   /** What clients send; some text has to stand there even where no token is asked for. */
   token: string;
+  /** Tokens the coder's window holds, where that is known. */
+  window?: number;
 }
 
 export const CLIENTS = ['openai', 'anthropic', 'opencode', 'codex', 'curl'] as const;
@@ -21,11 +20,12 @@ const HEADER = /^x-branchline-token:\s*/i;
 export function accessOf(env: EnvRes): Access {
   const value = (name: string) => env.vars.find((one) => one.name === name)?.value;
   const token = value('ANTHROPIC_AUTH_TOKEN') ?? value('ANTHROPIC_CUSTOM_HEADERS')?.replace(HEADER, '');
-  return { base: env.base_url, token: token ?? 'branchline' };
+  const window = Number(value('CLAUDE_CODE_MAX_CONTEXT_TOKENS')) || undefined;
+  return { base: env.base_url, token: token ?? 'branchline', window };
 }
 
 /** Text to paste, by client. */
-export function snippet(client: Client, { base, token }: Access): string {
+export function snippet(client: Client, { base, token, window }: Access): string {
   switch (client) {
     case 'openai':
       return lines(`export OPENAI_BASE_URL='${base}/v1'`, `export OPENAI_API_KEY='${token}'`);
@@ -34,7 +34,7 @@ export function snippet(client: Client, { base, token }: Access): string {
     case 'opencode':
       return opencode(base, token);
     case 'codex':
-      return codex(base, token);
+      return codex(base, token, window);
     case 'curl':
       return lines(
         `curl ${base}/v1/messages \\`,
@@ -53,10 +53,12 @@ function opencode(base: string, token: string): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-function codex(base: string, token: string): string {
+/** Codex asks no server for the window of a model it does not know. */
+function codex(base: string, token: string, window?: number): string {
   return lines(
     'model = "auto"',
     'model_provider = "branchline"',
+    ...(window ? [`model_context_window = ${window}`] : []),
     '',
     '[model_providers.branchline]',
     'name = "Branchline"',

@@ -59,10 +59,9 @@ export const connect: Catalogue['connect'] = {
       openai: 'Jedes Programm, das eine OpenAI-Basisadresse annimmt. Modell: auto, local, cloud oder Backend:Modell.',
       anthropic: 'Jedes Programm, das auf einem Anthropic-SDK steht. Modell: auto, local, cloud oder Backend:Modell.',
       opencode: 'In die opencode.json eines Projekts eintragen, oder in ~/.config/opencode/opencode.json.',
-      codex: 'In ~/.codex/config.toml eintragen.',
+      codex: 'In ~/.codex/config.toml eintragen. Modell: auto, local, cloud oder Backend:Modell.',
       curl: 'Eine Anfrage, um zu sehen, dass es geht.',
     },
-    codexNot: 'Codex braucht die Responses API, die Branchline noch nicht spricht: Bis dahin gibt das einen Fehler.',
   },
   check: {
     title: 'Prüfen',

@@ -57,10 +57,9 @@ export const connect = {
       openai: 'Any program that takes an OpenAI base URL. Model: auto, local, cloud, or backend:model.',
       anthropic: 'Any program built on an Anthropic SDK. Model: auto, local, cloud, or backend:model.',
       opencode: 'Put it into opencode.json of a project, or ~/.config/opencode/opencode.json.',
-      codex: 'Put it into ~/.codex/config.toml.',
+      codex: 'Put it into ~/.codex/config.toml. Model: auto, local, cloud, or backend:model.',
       curl: 'One request, to see that it works.',
     },
-    codexNot: 'Codex needs the Responses API, which Branchline does not speak yet: until it does, this gives an error.',
   },
   check: {
     title: 'Check',

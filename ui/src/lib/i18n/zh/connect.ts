@@ -59,10 +59,9 @@ export const connect: Catalogue['connect'] = {
       openai: '任何可设置 OpenAI 基础地址的程序。模型：auto、local、cloud 或 后端:模型。',
       anthropic: '任何基于 Anthropic SDK 的程序。模型：auto、local、cloud 或 后端:模型。',
       opencode: '写入项目的 opencode.json，或 ~/.config/opencode/opencode.json。',
-      codex: '写入 ~/.codex/config.toml。',
+      codex: '写入 ~/.codex/config.toml。模型：auto、local、cloud 或 后端:模型。',
       curl: '发送一个请求，看看是否正常。',
     },
-    codexNot: 'Codex 需要 Responses API，Branchline 尚不支持：在此之前会报错。',
   },
   check: {
     title: '检查',
