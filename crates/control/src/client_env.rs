@@ -15,6 +15,10 @@ const OUTPUT_PART: u64 = 8;
 /// Claude Code's own limit for models it does not know.
 const MOST_OUTPUT: u64 = 32_000;
 const LEAST_OUTPUT: u64 = 4_096;
+/// The names Claude Code asks for models by, the one its "Default" stands for first (protocols B.4).
+const FAMILIES: [&str; 4] = ["Opus", "Fable", "Sonnet", "Haiku"];
+/// A row of its picker has one line for a name and what it is.
+const LONGEST_NAME: usize = 40;
 
 /// One variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -38,6 +42,8 @@ pub struct ClientView {
     pub own_login: bool,
     /// What the models can take.
     pub windows: Windows,
+    /// What they are called.
+    pub names: Names,
     /// Where everything goes: `local`, `cloud` or a model ref; `None` lets each turn find its model.
     pub route: Option<String>,
 }
@@ -62,17 +68,44 @@ impl Windows {
     }
 }
 
+/// The models that may answer, as people call them; `None` where there is none, or it is not asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The coder.
+    pub local: Option<String>,
+    /// The cloud model.
+    pub cloud: Option<String>,
+}
+
+impl Names {
+    /// What Claude Code's picker says of our model id.
+    fn said(&self, route: Option<&str>) -> String {
+        match (route, &self.local, &self.cloud) {
+            (Some(route), None, None) => route.to_owned(),
+            (Some(_), Some(one), _) | (Some(_), None, Some(one)) => one.clone(),
+            (None, Some(local), Some(cloud)) => format!("Auto: {local} here, {cloud} in the cloud"),
+            (None, Some(one), None) | (None, None, Some(one)) => format!("Auto: {one}"),
+            (None, None, None) => "Auto".to_owned(),
+        }
+    }
+}
+
+/// A model id without whose it is, as short as a picker wants it.
+#[must_use]
+pub fn short_name(model: &str) -> String {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    if name.chars().count() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    name.chars().take(LONGEST_NAME - 3).chain("...".chars()).collect()
+}
+
 /// The variables for Claude Code, in the order they are shown.
 #[must_use]
 pub fn client_env(view: &ClientView) -> Vec<EnvVar> {
     let mut vars = vec![var("ANTHROPIC_BASE_URL", &view.base_url, "where requests go")];
     vars.extend(credentials(view));
-    let model = view.route.as_deref().unwrap_or(MODEL);
-    let why = if view.route.is_some() { "everything goes there" } else { "each turn goes to the model that fits it" };
-    vars.push(var("ANTHROPIC_MODEL", model, why));
-    for name in ["ANTHROPIC_DEFAULT_OPUS_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL"] {
-        vars.push(var(name, model, "the same for the names in /model and in subagents"));
-    }
+    vars.extend(models(view));
     if let Some(window) = view.windows.smaller() {
         let output = (window / OUTPUT_PART).clamp(LEAST_OUTPUT, MOST_OUTPUT);
         vars.push(var("CLAUDE_CODE_MAX_CONTEXT_TOKENS", &window.to_string(), "the window there really is"));
@@ -85,6 +118,27 @@ pub fn client_env(view: &ClientView) -> Vec<EnvVar> {
         "a long prompt takes a local model minutes",
     ));
     vars.push(var("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", "no requests beside the work"));
+    vars
+}
+
+/// The model id, and what `/model` shows. Agents name the families by themselves, so none of them may insist: what a user
+/// can insist on is in the list that the client fetches from us.
+fn models(view: &ClientView) -> Vec<EnvVar> {
+    let route = view.route.as_deref();
+    let (model, name) = (route.unwrap_or(MODEL), view.names.said(route));
+    let why = if route.is_some() { "everything goes there" } else { "each turn goes to the model that fits it" };
+    let short = if route.is_some() { &name } else { "Auto" };
+    let mut vars = vec![var("ANTHROPIC_MODEL", model, why)];
+    for (place, family) in FAMILIES.into_iter().enumerate() {
+        let id = format!("ANTHROPIC_DEFAULT_{}_MODEL", family.to_uppercase());
+        let name = if place == 0 { name.clone() } else { format!("{short}, where {family} is asked for") };
+        vars.push(var(&id, model, "the same for the names in /model and in subagents"));
+        vars.push(var(&format!("{id}_NAME"), &name, "what /model shows of it"));
+        vars.push(var(&format!("{id}_DESCRIPTION"), why, "what /model shows of it"));
+    }
+    vars.push(var("CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY", "1", "every model there is stands in /model, too"));
+    // Without this its "Default" is taken for a model with a million tokens, whatever the window is said to be.
+    vars.push(var("CLAUDE_CODE_DISABLE_1M_CONTEXT", "1", "no window is believed larger than it is"));
     vars
 }
 
@@ -196,6 +250,7 @@ mod tests {
             token: Some("abc".into()),
             own_login: false,
             windows: Windows { local: Some(65_536), cloud: Some(1_000_000) },
+            names: Names { local: Some("qwen3-coder-next".into()), cloud: Some("claude-sonnet-5-5".into()) },
             route: None,
         }
     }
@@ -237,8 +292,36 @@ mod tests {
     fn a_route_is_the_model_of_every_name() {
         let vars = client_env(&ClientView { route: Some("cloud".into()), ..view() });
         let models: Vec<_> = vars.iter().filter(|var| var.name.ends_with("_MODEL")).collect();
-        assert_eq!(models.len(), 4);
+        assert_eq!(models.len(), 5);
         assert!(models.iter().all(|var| var.value == "cloud"), "{models:?}");
+    }
+
+    #[test]
+    fn the_picker_names_the_models_that_answer() {
+        let said = |names: Names, route: Option<&str>| {
+            let vars = client_env(&ClientView { names, route: route.map(str::to_owned), ..view() });
+            let said =
+                |family: &str| value(&vars, &format!("ANTHROPIC_DEFAULT_{family}_MODEL_NAME")).map(str::to_owned);
+            (said("OPUS").unwrap(), said("HAIKU").unwrap())
+        };
+        let one = |name: &str| Some(name.to_owned());
+        for (local, cloud, route, opus, haiku) in [
+            (one("a"), one("b"), None, "Auto: a here, b in the cloud", "Auto, where Haiku is asked for"),
+            (one("a"), None, None, "Auto: a", "Auto, where Haiku is asked for"),
+            (None, one("b"), None, "Auto: b", "Auto, where Haiku is asked for"),
+            (None, None, None, "Auto", "Auto, where Haiku is asked for"),
+            (None, one("b"), Some("cloud"), "b", "b, where Haiku is asked for"),
+            (None, None, Some("local"), "local", "local, where Haiku is asked for"),
+        ] {
+            assert_eq!(said(Names { local, cloud }, route), (opus.to_owned(), haiku.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_name_is_short_and_says_nothing_of_whose_it_is() {
+        assert_eq!(short_name("qwen/qwen3-coder-next"), "qwen3-coder-next");
+        assert_eq!(short_name("qwen3:8b"), "qwen3:8b");
+        assert_eq!(short_name(&"x".repeat(60)).chars().count(), LONGEST_NAME);
     }
 
     #[test]

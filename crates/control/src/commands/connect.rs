@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::blocking;
-use crate::client_env::{ClientView, EnvVar, Shell, Windows, client_env, render};
+use crate::client_env::{ClientView, EnvVar, Names, Shell, Windows, client_env, render, short_name};
 use crate::client_file::{self, Wanted};
 use crate::error::{ControlError, Result};
 
@@ -126,11 +126,15 @@ fn wanted(engine: &Engine) -> Vec<Wanted> {
 fn view(engine: &Engine, route: Option<String>) -> ClientView {
     let world = engine.world();
     let route = route.filter(|route| !route.is_empty() && route != "auto");
+    let (local, cloud) = answering(&world, route.as_deref());
+    let context = |model: &Option<ModelRef>| model.as_ref().and_then(|model| world.catalog.facts(model).context);
+    let name = |model: &Option<ModelRef>| model.as_ref().map(|model| short_name(&model.model));
     ClientView {
         base_url: base_url(engine),
         token: token(&engine.tokens, world.settings.server.require_token),
         own_login: logs_in_itself(&world),
-        windows: windows(&world, route.as_deref()),
+        windows: Windows { local: context(&local), cloud: context(&cloud) },
+        names: Names { local: name(&local), cloud: name(&cloud) },
         route,
     }
 }
@@ -165,24 +169,13 @@ fn logs_in_itself(world: &World) -> bool {
     backends.take(1).any(|backend| backend.resolved.auth == Auth::Passthrough)
 }
 
-fn windows(world: &World, route: Option<&str>) -> Windows {
-    let context = |role| {
-        let first = world.policy.role(role).first();
-        first.and_then(|model| world.catalog.facts(model).context)
-    };
-    match route {
-        None => {}
-        Some("local") => return Windows { local: context(Role::Coder), cloud: None },
-        Some("cloud") => return Windows { local: None, cloud: context(Role::Cloud) },
-        Some(other) => {
-            let model = other.parse::<ModelRef>().ok();
-            return Windows { local: model.and_then(|model| world.catalog.facts(&model).context), cloud: None };
-        }
-    }
-    let (coder, cloud) = (context(Role::Coder), context(Role::Cloud));
-    match world.policy.mode {
-        Mode::Local => Windows { local: coder, cloud: None },
-        Mode::Cloud => Windows { local: None, cloud },
-        Mode::Auto | Mode::Dispatcher => Windows { local: coder, cloud },
+/// The models that may answer, here and in the cloud. One that was named is the only one.
+fn answering(world: &World, route: Option<&str>) -> (Option<ModelRef>, Option<ModelRef>) {
+    let first = |role| world.policy.role(role).first().cloned();
+    match (route, world.policy.mode) {
+        (Some("local"), _) | (None, Mode::Local) => (first(Role::Coder), None),
+        (Some("cloud"), _) | (None, Mode::Cloud) => (None, first(Role::Cloud)),
+        (Some(named), _) => (named.parse().ok(), None),
+        (None, Mode::Auto | Mode::Dispatcher) => (first(Role::Coder), first(Role::Cloud)),
     }
 }
