@@ -1,4 +1,7 @@
-//! Files as they are found in the wild, and a process that is killed between any two steps.
+//! Files as they are found in the wild, and a disk that dies between any two steps.
+
+#[cfg(unix)]
+mod killed;
 
 use std::cell::Cell;
 use std::fs;
@@ -280,7 +283,7 @@ fn tokens_are_neither_shown_nor_kept_in_the_journal() {
     }
 }
 
-/// A disk whose process is killed at a step: before it, after it, or in the middle of it.
+/// A disk that dies at a step: before it, after it, or in the middle of it.
 struct Dying {
     steps: Cell<usize>,
     half: bool,
