@@ -107,6 +107,27 @@ fn the_users_own_settings_file_is_not_changed_by_the_demonstration() {
     assert_eq!(std::fs::read_to_string(home.config()).unwrap(), before);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_killed_demonstration_left_behind_goes_with_the_next_one() {
+    let home = Home::new();
+    let temporary = home.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let folders = || {
+        let entries = std::fs::read_dir(&temporary).unwrap().flatten();
+        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("branchline-demo-")).count()
+    };
+    let start = || Served::start(home.command(&["serve", "--demo", "--port", "0"]).env("TMPDIR", &temporary));
+    let living = start();
+    start().kill();
+    assert_eq!(folders(), 2, "a kill leaves its folder");
+    let next = start();
+    assert_eq!(folders(), 2, "that of the killed one is gone, that of the living one is not");
+    next.terminate();
+    living.terminate();
+    assert_eq!(folders(), 0);
+}
+
 #[test]
 fn a_taken_port_stops_the_engine_but_not_the_demonstration() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

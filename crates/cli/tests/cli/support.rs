@@ -174,11 +174,23 @@ impl Served {
         (status, body)
     }
 
+    /// Ends it as the system does that has no memory left: nothing of it runs any more.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    #[cfg(unix)]
+    fn ask_to_end(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+    }
+
     /// Ends it as a service manager does.
     #[cfg(unix)]
     pub(crate) fn terminate(mut self) -> (Option<i32>, String) {
-        let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.ask_to_end();
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         (self.child.wait().unwrap().code(), rest)
@@ -187,6 +199,15 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
+        // Asked, it takes its folders with it.
+        #[cfg(unix)]
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.ask_to_end();
+            let start = Instant::now();
+            while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < PATIENCE {
+                std::thread::yield_now();
+            }
+        }
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();

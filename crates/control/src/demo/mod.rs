@@ -1,5 +1,6 @@
 //! The demonstration: simulated servers in this process, settings that point at them, keys and data of their own.
 
+mod folder;
 mod play;
 
 use std::collections::BTreeMap;
@@ -10,10 +11,10 @@ use branchline_proxy::Engine;
 use branchline_settings::{Change, KeyStore, Paths, Secret, edit};
 use branchline_sim::Demo as Servers;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
 use crate::error::{ControlError, Result};
+use folder::Folder;
 
 pub use play::Played;
 
@@ -54,7 +55,7 @@ pub struct Demo {
     servers: Servers,
     /// Where its settings and data are.
     pub paths: Paths,
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 impl Demo {
@@ -64,7 +65,8 @@ impl Demo {
     /// No loopback socket or no temporary folder to be had, or a settings file that is no TOML.
     pub async fn start(config: Option<&Path>, data: Option<&Path>) -> Result<Self> {
         let servers = Servers::start().await.map_err(|error| broken("start the simulated servers", &error))?;
-        let folder = tempfile::Builder::new().prefix("branchline-demo-").tempdir();
+        folder::sweep(&std::env::temp_dir());
+        let folder = Folder::make(&std::env::temp_dir());
         let folder = folder.map_err(|error| broken("make a folder for the demonstration", &error))?;
         let mut paths = Paths::inside(folder.path());
         if let Some(data) = data {
