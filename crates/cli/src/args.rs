@@ -55,6 +55,9 @@ pub(crate) enum Command {
     Statusline,
     /// Write commands that start Claude Code here: claude-local, claude-cloud
     InstallLauncher(LauncherArgs),
+    /// Run the engine from login on, without a window
+    #[command(subcommand)]
+    Service(ServiceCommand),
     /// Say where a text would go, and why
     Classify(ClassifyArgs),
     /// Say where a request would go, with your models and rules
@@ -170,6 +173,16 @@ pub(crate) enum DemoCommand {
         #[arg(long)]
         quick: bool,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Write the service of this user (systemd, launchd), and start it where that runs
+    Install,
+    /// Stop it and remove what was written
+    Uninstall,
+    /// Say what is written, whether it is started, and whether the engine answers
+    Status,
 }
 
 #[derive(Debug, ClapArgs)]

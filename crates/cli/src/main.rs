@@ -14,6 +14,7 @@ mod house;
 mod http;
 mod logging;
 mod out;
+mod own_file;
 mod record_line;
 mod signals;
 mod table;

@@ -1,6 +1,6 @@
 //! How this program is typed: in what is shown to people, and in what is written for other programs to run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use branchline_settings::Paths;
 
@@ -31,6 +31,12 @@ pub(crate) fn flags(config: Option<&Path>, data: Option<&Path>) -> String {
 /// The same for folders that are not this user's usual ones. What is written for other programs is run where a variable
 /// of this shell may not be set, so what that names is not usual either.
 pub(crate) fn flags_of(context: &Context) -> String {
+    let (config, data) = unusual(context);
+    flags(config.as_deref(), data.as_deref())
+}
+
+/// The settings file and the data folder, where they are not this user's usual ones.
+pub(crate) fn unusual(context: &Context) -> (Option<PathBuf>, Option<PathBuf>) {
     let paths = &context.paths;
     let usual = Paths::find(None, None).ok();
     let unusual = |own, usual: Option<&Path>, variable: &str| {
@@ -40,7 +46,7 @@ pub(crate) fn flags_of(context: &Context) -> String {
     let (config, data) = (paths.config_file.as_path(), paths.data_dir.as_path());
     let config = unusual(config, usual.as_ref().map(|paths| paths.config_file.as_path()), "BRANCHLINE_CONFIG");
     let data = unusual(data, usual.as_ref().map(|paths| paths.data_dir.as_path()), "BRANCHLINE_DATA");
-    flags(config.as_deref(), data.as_deref())
+    (config, data)
 }
 
 /// As a shell takes it for one word.

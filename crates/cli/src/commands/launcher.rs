@@ -1,6 +1,5 @@
 //! `branchline install-launcher`: commands of the user's own that start Claude Code here.
 
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,12 +7,13 @@ use crate::args::LauncherArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::out::{DIM, GOOD, WARN, line, note};
-use crate::typed;
+use crate::{own_file, typed};
 
 /// Stands in every file of ours: only those are overwritten and removed.
 const MARK: &str = "Written by `branchline install-launcher`";
 /// Names that would run themselves in a circle.
 const TAKEN: [&str; 2] = ["claude", "branchline"];
+const HINT: &str = "take another name with --name, or another folder with --dir";
 
 pub(crate) fn run(context: &Context, args: &LauncherArgs) -> Result<ExitCode> {
     let folder = args.dir.clone().map_or_else(own_folder, Ok)?;
@@ -26,12 +26,11 @@ pub(crate) fn run(context: &Context, args: &LauncherArgs) -> Result<ExitCode> {
     let files = [(folder.join(file_name(&names[0])), ""), (folder.join(file_name(&names[1])), " --route cloud")];
     // All or none: what is in the way is found before anything is written.
     for (file, _) in &files {
-        is_ours(file)?;
+        own_file::must_be_free(file, MARK, HINT)?;
     }
-    std::fs::create_dir_all(&folder).map_err(Error::io(format!("make {}", folder.display())))?;
     for (file, route) in &files {
         let text = if cfg!(windows) { batch(&program, route) } else { script(&program, route) };
-        write(&folder, file, &text).map_err(Error::io(format!("write {}", file.display())))?;
+        own_file::write(file, &text, 0o755)?;
     }
     line!("{GOOD}ok{GOOD:#}  {}  {DIM}Claude Code through Branchline{DIM:#}", files[0].0.display());
     line!("{GOOD}ok{GOOD:#}  {}  {DIM}the same, everything to the cloud{DIM:#}", files[1].0.display());
@@ -94,40 +93,13 @@ fn say_path(folder: &Path) {
     }
 }
 
-/// Whether the file is there, from us; one of others is an error.
-fn is_ours(file: &Path) -> Result<bool> {
-    match std::fs::symlink_metadata(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(source) => return Err(Error::io(format!("read {}", file.display()))(source)),
-        Ok(_) => {}
-    }
-    let ours = std::fs::read(file).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(MARK));
-    if ours {
-        return Ok(true);
-    }
-    let hint = "take another name with --name, or another folder with --dir";
-    Err(Error::usage(format!("{} is there already and is not Branchline's", file.display()), hint))
-}
-
-fn write(folder: &Path, file: &Path, text: &str) -> std::io::Result<()> {
-    let fresh = folder.join(format!(".{}.new", file.file_name().unwrap_or_default().to_string_lossy()));
-    let mut options = std::fs::File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o755);
-    let mut opened = options.open(&fresh)?;
-    opened.write_all(text.as_bytes())?;
-    opened.sync_all()?;
-    std::fs::rename(&fresh, file)
-}
-
 fn remove(folder: &Path, names: &[String; 2]) -> Result<ExitCode> {
     for file in names.iter().map(|name| folder.join(file_name(name))) {
-        if !is_ours(&file)? {
+        if !own_file::must_be_free(&file, MARK, HINT)? {
             line!("{DIM}{} is not there{DIM:#}", file.display());
             continue;
         }
-        std::fs::remove_file(&file).map_err(Error::io(format!("remove {}", file.display())))?;
+        own_file::remove(&file)?;
         line!("{GOOD}ok{GOOD:#}  {} is removed", file.display());
     }
     Ok(ExitCode::SUCCESS)

@@ -20,6 +20,7 @@ mod models;
 mod replay;
 mod route;
 mod serve;
+mod service;
 mod status;
 mod statusline;
 mod trust;
@@ -63,6 +64,7 @@ async fn run_small(context: Context, command: Command) -> Result<ExitCode> {
         Command::Connect(ConnectCommand::Claude(args)) => connect::run(&context, args).await,
         Command::Disconnect(DisconnectCommand::Claude { settings }) => connect::undo(&context, settings),
         Command::InstallLauncher(args) => launcher::run(&context, &args),
+        Command::Service(command) => service::run(&context, command).await,
         Command::Classify(args) => classify::run(&context, &args),
         Command::Route(args) => route::run(&context, args).await,
         Command::Trust(args) => trust::run(&context, &args),

@@ -6,6 +6,8 @@ mod asking;
 mod connecting;
 #[cfg(unix)]
 mod pages;
+#[cfg(target_os = "linux")]
+mod service;
 mod serving;
 mod support;
 mod window;
