@@ -75,16 +75,20 @@ impl ClaudeCode {
     /// A run against `base_url` (without `/v1`) that keeps everything it writes below `home`; it starts
     /// in `home/work`. A second run with the same `home` finds the sessions of the first.
     pub fn new(cli: &ClaudeCli, base_url: &str, token: &str, home: &Path) -> Self {
-        let mut run = Self {
+        let run = Self::pointed_nowhere(cli, home);
+        run.env("ANTHROPIC_BASE_URL", base_url).env("ANTHROPIC_AUTH_TOKEN", token)
+    }
+
+    /// The same with nothing in its environment that says where to ask: its settings file may.
+    pub fn pointed_nowhere(cli: &ClaudeCli, home: &Path) -> Self {
+        Self {
             program: cli.program.clone(),
             home: home.to_owned(),
             work: home.join("work"),
             prompt: String::new(),
             args: Vec::new(),
-            env: Vec::new(),
-        };
-        run.env = clean_environment(home);
-        run.env("ANTHROPIC_BASE_URL", base_url).env("ANTHROPIC_AUTH_TOKEN", token)
+            env: clean_environment(home),
+        }
     }
 
     /// Adds one argument.
@@ -143,8 +147,8 @@ impl ClaudeCode {
     }
 }
 
-/// Everything but the address and the token.
-fn clean_environment(home: &Path) -> Vec<(OsString, OsString)> {
+/// What a run finds in its environment, but for the address and the token.
+pub fn clean_environment(home: &Path) -> Vec<(OsString, OsString)> {
     let inherited = ["PATH", "SYSTEMROOT"].into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
     let folders =
         [("HOME", home.to_owned()), ("CLAUDE_CONFIG_DIR", home.join(".claude")), ("TMPDIR", home.join("tmp"))];

@@ -8,6 +8,7 @@ pub mod client;
 pub mod grammar;
 pub mod journey;
 pub mod llama;
+pub mod opencode;
 pub mod port;
 pub mod python;
 pub mod scripted;

@@ -175,8 +175,9 @@ fn tool_call(ask: &Ask, question: &str) -> Option<Answer> {
         Wish::Read => ("Read", json!({"file_path": path}), format!("Let me look at `{file}`.")),
         Wish::Run => ("Bash", json!({"command": "ls", "description": "List files"}), "Let me run that.".to_owned()),
     };
-    let tool = ask.tool(name)?;
-    Some(Answer::text(saying).and_call(name, fitted(tool, &given)))
+    // opencode has the same tools in small letters.
+    let tool = ask.tools.iter().find(|tool| tool.name.eq_ignore_ascii_case(name))?;
+    Some(Answer::text(saying).and_call(tool.name.clone(), fitted(tool, &given)))
 }
 
 /// The path in the client's working directory, where the client names one.
@@ -206,9 +207,9 @@ fn fitted(tool: &OfferedTool, given: &Value) -> Value {
     let Some(known) = tool.schema.get("properties").and_then(Value::as_object) else { return given.clone() };
     let mut out = Map::new();
     for (key, value) in given.as_object().into_iter().flatten() {
-        let renamed = if key == "file_path" && !known.contains_key(key) { "path" } else { key };
-        if known.contains_key(renamed) {
-            out.insert(renamed.to_owned(), value.clone());
+        let names: &[&str] = if key == "file_path" { &["file_path", "filePath", "path"] } else { &[key] };
+        if let Some(name) = names.iter().find(|name| known.contains_key(**name)) {
+            out.insert((*name).to_owned(), value.clone());
         }
     }
     let required = tool.schema.get("required").and_then(Value::as_array);
@@ -270,6 +271,19 @@ mod tests {
         });
         let (name, input) = call.expect("a call");
         assert_eq!((name, &input["file_path"]), ("Write", &json!("/home/me/app/hello.py")));
+    }
+
+    #[test]
+    fn a_tool_is_known_by_its_name_in_any_letters() {
+        let schema =
+            json!({"type": "object", "required": ["filePath"], "properties": {"filePath": {"type": "string"}}});
+        let body = json!({"model": "m", "tools": [{"type": "function", "function": {"name": "write", "parameters": schema}}],
+            "messages": [{"role": "system", "content": "Working directory: /home/me/app"},
+                {"role": "user", "content": "create hello.txt"}]});
+        let answer = words(&Ask::read(Spoken::OpenAi, &std::sync::Arc::new(body)));
+        let call = answer.parts.iter().find(|part| matches!(part, crate::script::Part::Call { .. }));
+        let said = format!("{call:?}");
+        assert!(said.contains("\"write\"") && said.contains("/home/me/app/hello.txt"), "{said}");
     }
 
     #[test]
