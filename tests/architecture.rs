@@ -15,11 +15,12 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// Each crate may use those before it.
 const CHAIN: [&str; 6] = ["wire", "routing", "settings", "proxy", "control", "cli"];
 /// Library, and the crates that may depend on it.
-const AT_HOME: [(&str, &[&str]); 6] = [
+const AT_HOME: [(&str, &[&str]); 7] = [
     ("axum", &["proxy", "cli", "sim", "tests"]),
     ("reqwest", &["proxy", "cli", "tests"]),
     ("rusqlite", &["proxy"]),
     ("keyring", &["settings"]),
+    ("secret-service", &["settings"]),
     ("tauri", &["desktop"]),
     ("tokio", &["proxy", "control", "cli", "sim", "tests", "desktop"]),
 ];

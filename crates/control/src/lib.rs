@@ -79,6 +79,7 @@ commands! {
     "keys.list" => keys::list(KeysReq) -> KeysRes,
     "keys.set" => keys::set(KeySetReq) -> KeyRes,
     "keys.remove" => keys::remove(KeyReq) -> KeyRes,
+    "keys.unlock" => keys::unlock(KeysReq) -> KeysRes,
     "keys.reveal" => keys::reveal(KeyReq) -> KeyRevealRes,
     "settings.get" => settings::get(SettingsReq) -> SettingsRes,
     "settings.set" => settings::set(SettingsSetReq) -> SettingsProblems,

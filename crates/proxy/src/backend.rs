@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use branchline_settings::schema::AuthHeader;
-use branchline_settings::{Auth, KeyStore, ResolvedBackend, Secret};
+use branchline_settings::{Auth, KeyStore, ResolvedBackend, Secret, SettingsError};
 use branchline_wire::{Dialect, Upstream};
 use http::{HeaderMap, HeaderValue, header};
 use tokio::sync::OnceCell;
@@ -24,7 +24,7 @@ pub struct Backend {
     /// Its settings over its preset.
     pub resolved: ResolvedBackend,
     keys: Arc<KeyStore>,
-    key: OnceCell<Option<Secret>>,
+    key: OnceCell<Result<Option<Secret>, SettingsError>>,
     client: OnceLock<Result<reqwest::Client, String>>,
     pub(crate) lane: Arc<Lane>,
     messages_url: OnceLock<Option<reqwest::Url>>,
@@ -70,25 +70,32 @@ impl Backend {
         let read = || async {
             let (keys, name) = (Arc::clone(&self.keys), self.resolved.name.clone());
             let found = tokio::task::spawn_blocking(move || keys.get(&name)).await;
-            match found {
-                Ok(Ok(key)) => key.map(|key| key.secret),
-                Ok(Err(error)) => {
-                    // Most local servers want no key; a machine without a keyring needs no warning for each of them.
-                    if matches!(self.resolved.auth, Auth::Key { required: true, .. }) {
-                        tracing::warn!(backend = self.name(), %error, "the key cannot be read");
-                    }
-                    None
-                }
-                Err(_) => None,
+            let Ok(found) = found else { return Ok(None) };
+            if let Err(error) = &found
+                && self.needs_key()
+            {
+                // Most local servers want no key; a machine without a keyring needs no warning for each of them.
+                tracing::warn!(backend = self.name(), %error, "the key cannot be read");
             }
+            found.map(|key| key.map(|key| key.secret))
         };
-        self.key.get_or_init(read).await.as_ref()
+        self.key.get_or_init(read).await.as_ref().ok()?.as_ref()
     }
 
-    /// Whether a key is needed and known to be missing. Unknown as long as nobody has looked.
+    const fn needs_key(&self) -> bool {
+        matches!(self.resolved.auth, Auth::Key { required: true, .. })
+    }
+
+    /// Whether a key is needed and known to be missing, or out of reach. Unknown as long as nobody has looked.
     #[must_use]
     pub fn lacks_key(&self) -> bool {
-        matches!(self.resolved.auth, Auth::Key { required: true, .. }) && matches!(self.key.get(), Some(None))
+        self.needs_key() && matches!(self.key.get(), Some(Ok(None) | Err(_)))
+    }
+
+    /// Why the key that is needed cannot be read.
+    #[must_use]
+    pub fn key_error(&self) -> Option<&SettingsError> {
+        self.key.get()?.as_ref().err().filter(|_| self.needs_key())
     }
 
     /// The client for this backend, made at the first call.
@@ -182,8 +189,13 @@ impl Backend {
         }
     }
 
-    fn missing_key(&self) -> Fault {
+    /// Why it cannot be called: there is no key, or it cannot be read.
+    pub(crate) fn missing_key(&self) -> Fault {
         let name = self.name();
+        if let Some(error) = self.key_error() {
+            let message = format!("the key of {name} cannot be read: {error}");
+            return Fault::new(FailureKind::Authentication, error.code(), message).hint(error.hint()).no_retry();
+        }
         Fault::new(FailureKind::Authentication, "missing_key", format!("there is no key for the backend {name}"))
             .hint(format!(
                 "store it with `branchline key set {name}`, or set {}",

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use serde_json::{Value, json};
 
+use crate::backend::Backend;
 use crate::call::Call;
 use crate::counting;
 use crate::engine::Engine;
@@ -297,6 +298,11 @@ pub(crate) async fn hello() -> &'static str {
     "branchline"
 }
 
+fn no_key(backend: &Backend) -> Option<String> {
+    let why = || backend.key_error().map_or_else(|| "no key is stored".to_owned(), |error| format!("no key: {error}"));
+    backend.lacks_key().then(why)
+}
+
 /// What the status page and `/health` show.
 pub async fn view(engine: &Engine) -> StatusView {
     let world = engine.world();
@@ -310,7 +316,7 @@ pub async fn view(engine: &Engine) -> StatusView {
             up: if down.is_some() { Some(false) } else { found.map(|_| true) },
             latency_ms: found.map(|found| found.latency_ms),
             models: found.map_or(0, |found| found.models.len()),
-            detail: down.cloned().or_else(|| backend.lacks_key().then(|| "no key is stored".into())),
+            detail: down.cloned().or_else(|| no_key(backend)),
             circuit: backend.circuit(),
             queue: backend.queue(),
         }

@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, join_all};
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::backend::Backend;
@@ -35,14 +36,14 @@ pub fn start(engine: &Arc<Engine>) {
     spawn(engine, Box::pin(retune(Arc::clone(engine))));
 }
 
-fn spawn(engine: &Engine, work: BoxFuture<'static, ()>) {
+fn spawn(engine: &Engine, work: BoxFuture<'static, ()>) -> JoinHandle<()> {
     let stopping = engine.stopping.clone();
     engine.tracker.spawn(async move {
         tokio::select! {
             () = stopping.cancelled() => {}
             () = work => {}
         }
-    });
+    })
 }
 
 async fn watch_backends(engine: Arc<Engine>) {
@@ -51,12 +52,28 @@ async fn watch_backends(engine: Arc<Engine>) {
     let mut round = 0u64;
     loop {
         every.tick().await;
-        ask_all(&engine, round.is_multiple_of(CLOUD_ROUNDS)).await;
-        if round == 0 {
+        let has_keys_again = look_for_keys(&engine).await;
+        ask_all(&engine, has_keys_again || round.is_multiple_of(CLOUD_ROUNDS)).await;
+        if has_keys_again || round == 0 {
             engine.keys_known();
         }
         round += 1;
     }
+}
+
+/// Has keys read again where the keyring kept them to itself and no longer does: it was unlocked, or has come back.
+/// Says whether it was so.
+pub async fn look_for_keys(engine: &Engine) -> bool {
+    if !engine.keys.is_missed() {
+        return false;
+    }
+    let keys = Arc::clone(&engine.keys);
+    let is_back = tokio::task::spawn_blocking(move || keys.recovered()).await.unwrap_or(false);
+    if is_back {
+        tracing::info!("the keyring can be read again");
+        engine.keys_changed();
+    }
+    is_back
 }
 
 /// Asks backends what they have: the local ones, and with `cloud` those whose key is there.
@@ -73,6 +90,9 @@ pub async fn ask_all(engine: &Arc<Engine>, cloud: bool) {
 pub async fn test_one(engine: &Arc<Engine>, backend: &Arc<Backend>) -> Result<Found, Fault> {
     refuse_ourselves(engine, backend)?;
     let key = backend.key().await.map(branchline_settings::Secret::expose);
+    if backend.key_error().is_some() {
+        return Err(backend.missing_key());
+    }
     match engine.prober.probe(backend.client()?, &backend.resolved, key).await {
         Ok(found) => {
             engine.backend_found(backend.name(), found.clone());
@@ -104,9 +124,9 @@ pub async fn ask_one(engine: &Arc<Engine>, backend: &Arc<Backend>) {
 }
 
 /// Asks one backend what it has, beside what goes on.
-pub(crate) fn ask_soon(engine: &Arc<Engine>, backend: &Arc<Backend>) {
+pub fn ask_soon(engine: &Arc<Engine>, backend: &Arc<Backend>) -> JoinHandle<()> {
     let (asking, backend) = (Arc::clone(engine), Arc::clone(backend));
-    spawn(engine, Box::pin(async move { ask_one(&asking, &backend).await }));
+    spawn(engine, Box::pin(async move { ask_one(&asking, &backend).await }))
 }
 
 /// Reads the settings again when their file changes. Settings that do not check change nothing.

@@ -164,7 +164,7 @@ fn keyring_hint() -> String {
     if cfg!(any(target_os = "macos", target_os = "windows")) {
         "set the key in the environment as BRANCHLINE_KEY_<BACKEND>".to_owned()
     } else {
-        "start a Secret Service (gnome-keyring, KWallet or KeePassXC) in this D-Bus session and start again, \
+        "start a Secret Service (gnome-keyring, KWallet or KeePassXC) in this session, \
          or set BRANCHLINE_KEY_<BACKEND>"
             .to_owned()
     }

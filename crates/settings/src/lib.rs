@@ -11,6 +11,7 @@ mod error;
 mod export;
 pub mod import;
 mod key_path;
+mod keyring;
 mod load;
 mod outline;
 mod paths;

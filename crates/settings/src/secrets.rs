@@ -1,21 +1,17 @@
 //! Keys of backends: in the system's keyring (Secret Service, macOS Keychain, Windows Credential Manager) and nowhere else.
 //!
 //! Every call here BLOCKS: on D-Bus, and on the user while a locked keyring asks for its password. In the engine call it
-//! from `tokio::task::spawn_blocking`, under a timeout of your own, and keep what it returned.
-//! The library connects once: a Secret Service that was not there at the first call is found at the next start only.
+//! from `tokio::task::spawn_blocking`. How long at most, and who may have the user asked, is in `keyring`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use keyring::{Entry, Error as KeyringError};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Result, SettingsError};
+use crate::keyring::{Asker, Keyring};
 use crate::schema::is_backend_name;
-
-/// The service under which the keyring lists our entries; the user name of an entry is the backend.
-const SERVICE: &str = "branchline";
 
 /// A key or a token. It cannot be printed or serialised, and is wiped from memory when dropped.
 #[derive(Clone)]
@@ -78,15 +74,15 @@ pub struct KeyStore {
 
 #[derive(Debug)]
 enum Place {
-    System,
+    System(Keyring),
     Memory(Mutex<BTreeMap<String, Secret>>),
 }
 
 impl KeyStore {
     /// The keyring of this system. It is first asked when a key is.
     #[must_use]
-    pub const fn system() -> Self {
-        Self { place: Place::System, env: |name| std::env::var(name).ok() }
+    pub fn system() -> Self {
+        Self { place: Place::System(Keyring::default()), env: |name| std::env::var(name).ok() }
     }
 
     /// Keys in memory, blind to the environment: for tests and `--demo`.
@@ -95,18 +91,31 @@ impl KeyStore {
         Self { place: Place::Memory(Mutex::new(BTreeMap::new())), env: |_| None }
     }
 
-    /// The key of a backend; `None` when it has none. Blocks.
+    /// The key of a backend; `None` when it has none. Blocks for some seconds at most, and has the user asked for the
+    /// password of a locked keyring only once. A key that was read before is found also where the keyring is gone.
     ///
     /// # Errors
     /// No keyring, a locked one, or an entry that is no text.
     pub fn get(&self, backend: &str) -> Result<Option<Key>> {
+        self.key(backend, Asker::Engine)
+    }
+
+    /// The same for a user who waits for it: a locked keyring asks him for its password. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn reveal(&self, backend: &str) -> Result<Option<Key>> {
+        self.key(backend, Asker::User)
+    }
+
+    fn key(&self, backend: &str, asker: Asker) -> Result<Option<Key>> {
         check_name(backend)?;
         if let Some(secret) = self.env_key(backend) {
             let source = KeySource::Environment;
             return Ok(Some(Key { secret, source }));
         }
         let stored = match &self.place {
-            Place::System => system_get(backend)?,
+            Place::System(keyring) => keyring.get(backend, asker)?,
             Place::Memory(keys) => lock(keys).get(backend).cloned(),
         };
         let source = KeySource::Keyring;
@@ -121,7 +130,7 @@ impl KeyStore {
         check_name(backend)?;
         let key = sendable(backend, key)?;
         match &self.place {
-            Place::System => entry(backend)?.set_password(key).map_err(|error| from_keyring(backend, error)),
+            Place::System(keyring) => keyring.set(backend, key),
             Place::Memory(keys) => {
                 lock(keys).insert(backend.to_owned(), Secret::new(key));
                 Ok(())
@@ -137,33 +146,65 @@ impl KeyStore {
         check_name(backend)?;
         match &self.place {
             Place::Memory(keys) => Ok(lock(keys).remove(backend).is_some()),
-            Place::System => match entry(backend)?.delete_credential() {
-                Ok(()) => Ok(true),
-                Err(KeyringError::NoEntry) => Ok(false),
-                Err(error) => Err(from_keyring(backend, error)),
-            },
+            Place::System(keyring) => keyring.remove(backend),
         }
     }
 
-    /// Which of these backends have a key. Blocks. Keys in the environment are listed also where there is no keyring.
+    /// Has a locked keyring ask the user for its password. Blocks until he has given it.
+    ///
+    /// # Errors
+    /// No keyring, or one that stays locked.
+    pub fn unlock(&self) -> Result<()> {
+        match &self.place {
+            Place::System(keyring) => keyring.unlock(),
+            Place::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Whether a key could not be read, so that [`Self::recovered`] is worth asking.
+    #[must_use]
+    pub fn is_missed(&self) -> bool {
+        matches!(&self.place, Place::System(keyring) if keyring.is_missed())
+    }
+
+    /// Whether the keyring can be read again after it could not. Says so once, looks every few seconds however often
+    /// it is asked, and never has the user asked. Blocks for some seconds at most.
+    #[must_use]
+    pub fn recovered(&self) -> bool {
+        matches!(&self.place, Place::System(keyring) if keyring.recovered())
+    }
+
+    /// Which of these backends have a key. Blocks for some seconds at most; the user is not asked. Keys in the
+    /// environment are listed also where there is no keyring.
     pub fn list<'a>(&self, backends: impl IntoIterator<Item = &'a str>) -> KeyList {
         let mut list = KeyList::default();
-        for backend in backends {
-            match self.source_of(backend, list.keyring_error.is_some()) {
-                Ok(Some(source)) => list.keys.push((backend.to_owned(), source)),
-                Ok(None) => {}
-                Err(error) => list.keyring_error = Some(error),
+        let (mut names, mut asked) = (Vec::new(), Vec::new());
+        for name in backends {
+            match check_name(name) {
+                Ok(()) if self.env_key(name).is_none() => asked.push(name.to_owned()),
+                Ok(()) => {}
+                Err(error) => {
+                    list.keyring_error = Some(error);
+                    continue;
+                }
+            }
+            names.push(name.to_owned());
+        }
+        let (stored, error) = match &self.place {
+            Place::System(keyring) => keyring.list(asked.clone()),
+            Place::Memory(keys) => {
+                (asked.iter().filter(|name| lock(keys).contains_key(*name)).cloned().collect(), None)
+            }
+        };
+        list.keyring_error = error.or(list.keyring_error);
+        for name in names {
+            if !asked.contains(&name) {
+                list.keys.push((name, KeySource::Environment));
+            } else if stored.contains(&name) {
+                list.keys.push((name, KeySource::Keyring));
             }
         }
         list
-    }
-
-    /// One failure is enough to know: a keyring that asks for a password must not ask once per backend.
-    fn source_of(&self, backend: &str, keyring_failed: bool) -> Result<Option<KeySource>> {
-        if keyring_failed {
-            return Ok(self.env_key(backend).map(|_| KeySource::Environment));
-        }
-        Ok(self.get(backend)?.map(|key| key.source))
     }
 
     fn env_key(&self, backend: &str) -> Option<Secret> {
@@ -206,41 +247,8 @@ fn sendable<'a>(backend: &str, key: &'a Secret) -> Result<&'a str> {
     Err(SettingsError::BadKey { backend: backend.to_owned(), reason })
 }
 
-fn system_get(backend: &str) -> Result<Option<Secret>> {
-    match entry(backend)?.get_password() {
-        Ok(key) => Ok(Some(Secret::new(key))),
-        Err(KeyringError::NoEntry) => Ok(None),
-        Err(error) => Err(from_keyring(backend, error)),
-    }
-}
-
-fn entry(backend: &str) -> Result<Entry> {
-    if let Err(error) = Entry::store_status() {
-        return Err(SettingsError::KeyringUnavailable { reason: error.to_string() });
-    }
-    Entry::new(SERVICE, backend).map_err(|error| from_keyring(backend, error))
-}
-
-/// The library's error is not kept as a source: two of its variants hold the bytes of the key.
-fn from_keyring(backend: &str, error: KeyringError) -> SettingsError {
-    let backend = backend.to_owned();
-    match error {
-        KeyringError::NoStorageAccess(_) => SettingsError::KeyringLocked { reason: error.to_string() },
-        KeyringError::PlatformFailure(_) | KeyringError::NoDefaultStore => {
-            SettingsError::KeyringUnavailable { reason: error.to_string() }
-        }
-        KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => {
-            SettingsError::KeyringEntry { backend, reason: "its content is not a text".to_owned() }
-        }
-        KeyringError::Ambiguous(_) => {
-            SettingsError::KeyringEntry { backend, reason: "there is more than one".to_owned() }
-        }
-        other => SettingsError::KeyringEntry { backend, reason: other.to_string() },
-    }
-}
-
-fn lock(keys: &Mutex<BTreeMap<String, Secret>>) -> MutexGuard<'_, BTreeMap<String, Secret>> {
-    keys.lock().unwrap_or_else(PoisonError::into_inner)
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -298,12 +306,5 @@ mod tests {
     fn a_name_that_is_no_backend_is_refused() {
         let error = KeyStore::memory().get("a b").unwrap_err();
         assert!(matches!(error, SettingsError::BackendName { .. }));
-    }
-
-    #[test]
-    fn keyring_errors_do_not_carry_the_content_of_an_entry() {
-        let error = from_keyring("openai", KeyringError::BadEncoding(b"geheim".to_vec()));
-        assert!(!format!("{error} {error:?}").contains("geheim"));
-        assert!(!format!("{error:?}").contains("103"), "bytes of the key");
     }
 }

@@ -3,10 +3,11 @@ import type { BackendInfo, KeyInfo, PresetView } from '$lib/api/generated/api';
 import { backendState, freeName, inOrder, kindOf, nameFault, settingsOf, switchedOff } from './backends';
 
 const backend = (more: Partial<BackendInfo>): BackendInfo =>
-  ({ name: 'a', display: 'LM Studio', up: true, lacks_key: false, local: true, flavour: null, version: null, circuit: { state: 'closed' }, ...more }) as BackendInfo;
+  ({ name: 'a', display: 'LM Studio', up: true, lacks_key: false, key_error: null, local: true, flavour: null, version: null, circuit: { state: 'closed' }, ...more }) as BackendInfo;
 
 test('a missing key is told before anything else', () => {
   expect(backendState(backend({ lacks_key: true, up: false }))).toBe('no_key');
+  expect(backendState(backend({ lacks_key: true, key_error: 'it is locked' }))).toBe('key_unread');
   expect([true, false, null].map((up) => backendState(backend({ up })))).toEqual(['up', 'down', 'unasked']);
 });
 

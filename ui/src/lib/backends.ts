@@ -4,10 +4,11 @@ import { t } from '$lib/i18n';
 import type { BackendInfo, Flavour, KeyInfo, PresetView } from '$lib/api/generated/api';
 
 /** How a backend is, in one word. */
-export type BackendState = 'up' | 'down' | 'no_key' | 'unasked' | 'resting';
+export type BackendState = 'up' | 'down' | 'no_key' | 'key_unread' | 'unasked' | 'resting';
 
 /** The engine notices a missing key when it needs it; the list of keys knows at once. */
 export function backendState(backend: BackendInfo, key?: KeyInfo): BackendState {
+  if (backend.key_error !== null) return 'key_unread';
   if (backend.lacks_key || (key?.required === true && key.source === null)) return 'no_key';
   if (backend.circuit.state === 'open') return 'resting';
   if (backend.up === null) return 'unasked';
@@ -69,6 +70,6 @@ export function switchedOff(backends: unknown): string[] {
 
 /** Those that matter first: what is wrong and needed, then what answers, then servers that were never there. */
 export function inOrder(backends: BackendInfo[]): BackendInfo[] {
-  const rank = (one: BackendInfo) => ({ up: 0, resting: 1, no_key: 2, unasked: 3, down: 4 })[backendState(one)];
+  const rank = (one: BackendInfo) => ({ up: 0, resting: 1, no_key: 2, key_unread: 2, unasked: 3, down: 4 })[backendState(one)];
   return backends.toSorted((a, b) => rank(a) - rank(b) || Number(b.local) - Number(a.local));
 }

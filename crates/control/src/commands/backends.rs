@@ -40,8 +40,10 @@ pub struct BackendInfo {
     pub local: bool,
     /// Whose credentials it gets: `none`, `key`, `optional_key` or `passthrough`.
     pub auth: String,
-    /// A key is needed and known to be missing.
+    /// A key is needed and known to be missing, or out of reach.
     pub lacks_key: bool,
+    /// Why the key that is needed cannot be read.
+    pub key_error: Option<String>,
     /// `None`: not asked yet.
     pub up: Option<bool>,
     /// Why it is down.
@@ -121,6 +123,7 @@ fn info(world: &World, backend: &Backend) -> BackendInfo {
         local: resolved.local,
         auth: auth_word(resolved.auth).to_owned(),
         lacks_key: backend.lacks_key(),
+        key_error: backend.key_error().map(ToString::to_string),
         up: if down.is_some() { Some(false) } else { found.map(|_| true) },
         reason: down.cloned(),
         flavour: found.map(|found| found.flavour),

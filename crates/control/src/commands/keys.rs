@@ -1,14 +1,19 @@
 //! Keys of backends. The keyring waits for D-Bus and for the user: never on the engine's own threads.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use branchline_proxy::Engine;
+use branchline_proxy::{Engine, watch};
 use branchline_settings::{Auth, KeySource, Secret, key_env_name};
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::blocking;
 use crate::error::{ControlError, Result};
+
+/// What the list of keys waits to see whether keys that are back work.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Nothing is asked for.
 #[derive(Debug, Deserialize, TS)]
@@ -105,10 +110,21 @@ pub async fn list(engine: &Arc<Engine>, _: KeysReq) -> Result<KeysRes> {
     let names: Vec<String> = keys.iter().map(|key| key.backend.clone()).collect();
     let store = Arc::clone(&engine.keys);
     let found = blocking(move || store.list(names.iter().map(String::as_str))).await?;
+    if found.keyring_error.is_none() && watch::look_for_keys(engine).await {
+        ask_clouds(engine).await;
+    }
     for key in &mut keys {
         key.source = found.keys.iter().find(|(name, _)| *name == key.backend).map(|(_, source)| *source);
     }
     Ok(KeysRes { keys, keyring_error: found.keyring_error.map(ControlError::from) })
+}
+
+/// Asks those whose keys are back what they have. Who is slow to answer goes on doing so by himself.
+async fn ask_clouds(engine: &Arc<Engine>) {
+    let world = engine.world();
+    let clouds = world.backends.values().filter(|backend| !backend.resolved.local);
+    let answers: Vec<_> = clouds.map(|backend| watch::ask_soon(engine, backend)).collect();
+    let _ = tokio::time::timeout(ANSWERS_WITHIN, join_all(answers)).await;
 }
 
 /// Stores a key; the backend uses it from its next request on.
@@ -134,12 +150,22 @@ fn unused(engine: &Engine, backend: &str) -> Option<String> {
 /// A keyring that cannot be reached.
 pub async fn remove(engine: &Arc<Engine>, request: KeyReq) -> Result<KeyRes> {
     let (store, backend) = (Arc::clone(&engine.keys), request.backend.clone());
-    let (changed, left) = blocking(move || (store.remove(&backend), store.get(&backend))).await?;
+    let (changed, left) = blocking(move || (store.remove(&backend), store.list([backend.as_str()]))).await?;
     let changed = changed?;
     engine.keys_changed();
-    let stays = matches!(left, Ok(Some(key)) if key.source == KeySource::Environment);
+    let stays = left.keys.iter().any(|(_, source)| *source == KeySource::Environment);
     let note = stays.then(|| format!("{} still gives one", key_env_name(&request.backend)));
     Ok(KeyRes { changed, note })
+}
+
+/// Has a locked keyring ask the user for its password, and looks for the keys again.
+///
+/// # Errors
+/// A keyring that cannot be reached, or stays locked.
+pub async fn unlock(engine: &Arc<Engine>, request: KeysReq) -> Result<KeysRes> {
+    let store = Arc::clone(&engine.keys);
+    blocking(move || store.unlock()).await??;
+    list(engine, request).await
 }
 
 /// The key itself, for a user who asked to see it.
@@ -148,6 +174,6 @@ pub async fn remove(engine: &Arc<Engine>, request: KeyReq) -> Result<KeyRes> {
 /// A keyring that cannot be reached.
 pub async fn reveal(engine: &Arc<Engine>, request: KeyReq) -> Result<KeyRevealRes> {
     let store = Arc::clone(&engine.keys);
-    let key = blocking(move || store.get(&request.backend)).await??;
+    let key = blocking(move || store.reveal(&request.backend)).await??;
     Ok(KeyRevealRes { key: key.map(|key| key.secret.expose().to_owned()) })
 }

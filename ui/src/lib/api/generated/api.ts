@@ -197,9 +197,13 @@ local: boolean,
  */
 auth: string, 
 /**
- * A key is needed and known to be missing.
+ * A key is needed and known to be missing, or out of reach.
  */
 lacks_key: boolean, 
+/**
+ * Why the key that is needed cannot be read.
+ */
+key_error: string | null, 
 /**
  * `None`: not asked yet.
  */
@@ -2634,6 +2638,7 @@ export type Commands = {
   "keys.list": { request: KeysReq; answer: KeysRes };
   "keys.set": { request: KeySetReq; answer: KeyRes };
   "keys.remove": { request: KeyReq; answer: KeyRes };
+  "keys.unlock": { request: KeysReq; answer: KeysRes };
   "keys.reveal": { request: KeyReq; answer: KeyRevealRes };
   "settings.get": { request: SettingsReq; answer: SettingsRes };
   "settings.set": { request: SettingsSetReq; answer: SettingsProblems };

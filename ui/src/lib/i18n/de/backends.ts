@@ -15,6 +15,7 @@ export const backends: Catalogue['backends'] = {
     down: 'Offline',
     unasked: 'Noch nicht gefragt',
     noKey: 'Schlüssel fehlt',
+    keyUnread: 'Schlüssel unlesbar',
     resting: 'Pausiert',
     models: (count: number) => amount(count, { one: '# Modell', other: '# Modelle' }),
     latency: 'Antwortzeit',
@@ -80,6 +81,7 @@ export const backends: Catalogue['backends'] = {
     gone: 'Der Schlüssel ist entfernt',
     where: 'Er kommt in den Schlüsselbund dieses Systems und nirgendwohin sonst.',
     noKeyring: 'Auf diesem System lassen sich keine Schlüssel speichern',
+    unlock: 'Entsperren',
     optional: 'Nur wo der Server einen verlangt',
   },
   found: {

@@ -14,6 +14,7 @@ export const backends = {
     down: 'Offline',
     unasked: 'Not asked yet',
     noKey: 'Key missing',
+    keyUnread: 'Key unreadable',
     resting: 'Resting',
     models: (count: number) => amount(count, { one: '# model', other: '# models' }),
     latency: 'Answer time',
@@ -80,6 +81,7 @@ export const backends = {
     gone: 'The key is removed',
     where: 'It goes to the keyring of this system and nowhere else.',
     noKeyring: 'Keys cannot be stored on this system',
+    unlock: 'Unlock',
     optional: 'Only where the server asks for one',
   },
   found: {

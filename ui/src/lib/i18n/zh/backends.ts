@@ -15,6 +15,7 @@ export const backends: Catalogue['backends'] = {
     down: '离线',
     unasked: '尚未询问',
     noKey: '缺少密钥',
+    keyUnread: '密钥无法读取',
     resting: '暂停使用',
     models: (count: number) => amount(count, { other: '# 个模型' }),
     latency: '响应时间',
@@ -80,6 +81,7 @@ export const backends: Catalogue['backends'] = {
     gone: '密钥已移除',
     where: '它只存入系统密钥环，不会去别处。',
     noKeyring: '此系统无法存储密钥',
+    unlock: '解锁',
     optional: '仅在服务器要求时需要',
   },
   found: {
