@@ -254,7 +254,8 @@ impl Lane {
         let (state, until) = match inner.circuit.look(now) {
             Gate::Go => (CircuitState::Closed, None),
             Gate::Wait(until) => (CircuitState::Open, Some(wall(until.saturating_duration_since(now)))),
-            Gate::Probe => (CircuitState::Open, Some(wall(Duration::ZERO))),
+            // Its rest is over: the next request tries it.
+            Gate::Probe => (CircuitState::Closed, None),
             Gate::Probing => (CircuitState::HalfOpen, None),
         };
         let reason = inner.reason.clone().filter(|_| inner.circuit.failures() > 0 || state != CircuitState::Closed);
