@@ -51,7 +51,8 @@ struct Kept {
 
 /// Runs until the user quits.
 pub(crate) fn run(runtime: &Runtime, args: Args) -> Result<(), Error> {
-    let app = with_plugins(tauri::Builder::default(), &args)
+    let context = own_context(&args);
+    let app = with_plugins(tauri::Builder::default(), &args, &context.config().identifier)
         .setup({
             let runtime = runtime.handle().clone();
             // In this place a second launch has ended already.
@@ -61,7 +62,7 @@ pub(crate) fn run(runtime: &Runtime, args: Args) -> Result<(), Error> {
                 runtime.block_on(set_up(app.handle(), &args)).map_err(Into::into)
             }
         })
-        .build(crate::context())?;
+        .build(context)?;
     app.run(|app, event| match event {
         // The tray is what is left of an app without a window.
         RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
@@ -73,16 +74,27 @@ pub(crate) fn run(runtime: &Runtime, args: Args) -> Result<(), Error> {
     Ok(())
 }
 
-fn with_plugins(builder: Builder<Wry>, args: &Args) -> Builder<Wry> {
-    // A demonstration, or an app with other data, is not the same app.
-    let is_the_usual = !args.demo && args.data_dir.is_none();
-    let builder = match is_the_usual {
-        true => builder.plugin(tauri_plugin_single_instance::init(|app, args, _| {
-            if !args.iter().any(|arg| arg == "--hidden") {
-                window::show(app, None);
-            }
-        })),
-        false => builder,
+/// A demonstration, or an app with other data, is not the usual app: a second launch of it brings up its own window.
+/// macOS tells apps apart by the identifier, Linux by a name on the bus (below). Windows would show no notifications of
+/// an app nobody has installed, so there such an app is not told apart.
+fn own_context(args: &Args) -> tauri::Context {
+    let mut context = crate::context();
+    if let Some(name) = args.own_name().filter(|_| cfg!(target_os = "macos")) {
+        context.config_mut().identifier += &format!(".{name}");
+    }
+    context
+}
+
+fn with_plugins(builder: Builder<Wry>, args: &Args, identifier: &str) -> Builder<Wry> {
+    let single = tauri_plugin_single_instance::Builder::new().callback(|app, args, _| {
+        if !args.iter().any(|arg| arg == "--hidden") {
+            window::show(app, None);
+        }
+    });
+    let builder = match args.own_name() {
+        Some(_) if cfg!(windows) => builder,
+        Some(name) => builder.plugin(single.dbus_id(format!("{identifier}.{name}")).build()),
+        None => builder.plugin(single.build()),
     };
     builder
         .plugin(tauri_plugin_autostart::Builder::new().arg("--hidden").build())

@@ -1,5 +1,6 @@
 //! What can be said when the app is started.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -26,4 +27,18 @@ pub(crate) struct Args {
     /// Show a page of the window for the app at the other end of the pipes
     #[arg(long, value_name = "PAGE", hide = true)]
     pub(crate) window: Option<String>,
+}
+
+impl Args {
+    /// What tells this app from the usual one; `None` for that.
+    pub(crate) fn own_name(&self) -> Option<String> {
+        if self.demo {
+            return Some("demo".to_owned());
+        }
+        let folder = self.data_dir.as_ref()?;
+        let mut hasher = DefaultHasher::new();
+        // Not the canonical name: a folder that is made only now has none.
+        std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).hash(&mut hasher);
+        Some(format!("data{:016x}", hasher.finish()))
+    }
 }
