@@ -7,19 +7,17 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "everything here runs for tests only")]
 
 mod app;
+mod keyring;
 mod notifications;
 mod page;
 mod session;
 
-use std::collections::HashMap;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use branchline_sim::{Answer, Model, Script, Sim};
-use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value as Variant};
 
-use app::{App, data_folder, free_port, launch, settings_file, write_settings};
+use app::{App, free_port, launch, settings_file, write_settings};
 use page::Page;
 use session::{Session, wait_for};
 
@@ -34,6 +32,9 @@ macro_rules! session_or_skip {
         Session::start()
     }};
 }
+
+// Below the macro, which it uses.
+mod keys;
 
 async fn lmstudio() -> Sim {
     let models =
@@ -77,6 +78,52 @@ async fn the_tray_starts_and_stops_the_proxy() {
     assert!(app.health().await.is_some());
     app.click("Quit");
     assert!(app.ended());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_button_in_the_window_starts_and_stops_the_proxy() {
+    let session = session_or_skip!();
+    let (sim, port) = (lmstudio().await, free_port());
+    write_settings(&session, port, &format!("{}window.guide = false\n", local(&sim)));
+    let page = Page::open(&session).await;
+    let app = attached(&session, &page, port);
+    wait_for_health(&app, "ok").await;
+    page.click("//main//button[normalize-space()='Stop']").await;
+    page.wait_for("//main//p[text()='Stopped']").await;
+    app.wait_for_icon("stopped");
+    app.line("Start");
+    assert_eq!(app.health().await, None);
+    session.picture("window-stopped");
+    page.click("//main//button[normalize-space()='Start']").await;
+    page.wait_for("//main//p[text()='Running']").await;
+    app.wait_for_icon("running");
+    wait_for_health(&app, "ok").await;
+    // Stopped in the tray, the window says so as well.
+    app.click("Stop");
+    page.wait_for("//main//p[text()='Stopped']").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_demonstration_brings_up_the_window_of_the_first() {
+    let session = session_or_skip!();
+    let (sim, port, other_port) = (lmstudio().await, free_port(), free_port());
+    // Whoever has the app can look at the demonstration beside it.
+    write_settings(&session, other_port, &local(&sim));
+    let usual = App::start(&session, other_port);
+    let port_only = session.home.path().join("demo.toml");
+    std::fs::write(&port_only, format!("[server]\nport = {port}\n")).unwrap();
+    let demo = ["--demo", "--config", port_only.to_str().unwrap()];
+    let process = session::Running(launch(&session, &[&demo[..], &["--hidden"]].concat()));
+    let app = App { session: &session, port, process, id: None };
+    app.line("Running on");
+    let mut second = launch(&session, &demo);
+    assert!(second.wait().unwrap().success(), "the second launch gives way");
+    app.wait_for_windows(&[""]);
+    assert_eq!(usual.windows(), [""; 0]);
+    // And it ends alone.
+    app.click("Quit");
+    assert!(app.ended());
+    assert!(usual.health().await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,28 +269,6 @@ async fn a_model_picked_in_the_window_answers_the_next_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_typed_in_the_window_is_in_the_keyring_and_nowhere_on_disk() {
-    const KEY: &str = "sk-desktop-journey-7c1f0a";
-    let session = session_or_skip!();
-    let (cloud, port) = (cloud().await, free_port());
-    write_settings(&session, port, &format!("backends.anthropic.base_url = \"{}\"\n", cloud.url()));
-    let page = Page::open(&session).await;
-    page.go("backends").await;
-    page.click("//button[@aria-expanded='false'][contains(., 'anthropic')]").await;
-    page.type_into("//input[@placeholder='Paste the key']", &format!("{KEY}\n")).await;
-    page.wait_for("//*[contains(text(), 'In the keyring')]").await;
-    session.picture("window-key");
-    assert!(secrets(&session).contains(&KEY.to_owned()), "it is in the keyring");
-    for folder in [
-        data_folder(&session),
-        settings_file(&session).parent().unwrap().to_owned(),
-        session.home.path().join(".cache"),
-    ] {
-        assert_eq!(files_with(&folder, KEY), [""; 0]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn tray_notifications_and_window_speak_the_language_of_the_settings() {
     let session = session_or_skip!();
     let (sim, port) = (lmstudio().await, free_port());
@@ -298,36 +323,6 @@ fn attached<'s>(session: &'s Session, page: &Page, port: u16) -> App<'s> {
     // A stand-in to hold: the app itself ends with its driver.
     let process = session::Running(session.command("sleep").arg("600").spawn().unwrap());
     App { session, port, process, id: Some(id) }
-}
-
-/// Every secret of the keyring.
-fn secrets(session: &Session) -> Vec<String> {
-    let (name, root, service) =
-        (Some("org.freedesktop.secrets"), "/org/freedesktop/secrets", Some("org.freedesktop.Secret.Service"));
-    let opened = session.bus.call_method(name, root, service, "OpenSession", &("plain", Variant::from(""))).unwrap();
-    let (_, plain): (OwnedValue, OwnedObjectPath) = opened.body().deserialize().unwrap();
-    let searched =
-        session.bus.call_method(name, root, service, "SearchItems", &HashMap::<String, String>::new()).unwrap();
-    let (open, _): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = searched.body().deserialize().unwrap();
-    let got = session.bus.call_method(name, root, service, "GetSecrets", &(open, plain)).unwrap();
-    type Secret = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
-    let got: HashMap<OwnedObjectPath, Secret> = got.body().deserialize().unwrap();
-    got.into_values().map(|(_, _, secret, _)| String::from_utf8_lossy(&secret).into_owned()).collect()
-}
-
-/// Files below a folder that hold a text.
-fn files_with(folder: &Path, text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(files_with(&path, text));
-        } else if std::fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
-        {
-            found.push(path.display().to_string());
-        }
-    }
-    found
 }
 
 /// How many processes of this name live in the session.

@@ -72,8 +72,15 @@ impl Page {
     }
 
     pub(crate) async fn click(&self, xpath: &str) {
-        let element = self.element(xpath).await;
-        self.ask(&format!("/element/{element}/click"), json!({})).await.unwrap();
+        let limit = Instant::now() + Duration::from_secs(25);
+        loop {
+            let element = self.element(xpath).await;
+            match self.ask(&format!("/element/{element}/click"), json!({})).await {
+                // The page was drawn anew in between.
+                Err(error) if error["error"] == "stale element reference" && Instant::now() < limit => {}
+                clicked => return drop(clicked.unwrap()),
+            }
+        }
     }
 
     /// Types into a field; `\n` is the enter key.

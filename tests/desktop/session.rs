@@ -1,7 +1,7 @@
 //! A desktop of its own for each test: display, window manager, message bus, keyring, a panel with a tray, and who
 //! shows notifications. Nothing of the desktop of the person who runs the tests is touched.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 
+use super::keyring::Keyring;
 use super::notifications::{Daemon, Shown};
 
 /// What a session needs; `./dev test` installs them.
@@ -46,6 +47,7 @@ pub(crate) struct Session {
     pub(crate) home: TempDir,
     pub(crate) bus: Connection,
     shown: Arc<Mutex<Vec<Shown>>>,
+    pub(crate) keyring: Keyring,
     env: Vec<(String, String)>,
     _running: Vec<Running>,
 }
@@ -81,11 +83,11 @@ impl Session {
         env.push(("DBUS_SESSION_BUS_ADDRESS".into(), address.clone()));
         let shown = Arc::default();
         let bus = notifications(&address, Arc::clone(&shown));
-        running.push(keyring(&env));
+        let keyring = Keyring::start(&env);
         for (program, args) in [("openbox", &[][..]), ("xfce4-panel", &["--disable-wm-check"][..])] {
             running.push(Running(quiet(program, &env).args(args).spawn().unwrap()));
         }
-        let session = Self { home, bus, shown, env, _running: running };
+        let session = Self { home, bus, shown, keyring, env, _running: running };
         session.until("a panel with a tray", |session| session.tray_host().then_some(()));
         session
     }
@@ -180,7 +182,7 @@ fn folders(home: &Path) -> Vec<(String, String)> {
     env
 }
 
-fn quiet(program: impl AsRef<std::ffi::OsStr>, env: &[(String, String)]) -> Command {
+pub(crate) fn quiet(program: impl AsRef<std::ffi::OsStr>, env: &[(String, String)]) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(env.iter().cloned()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
@@ -214,14 +216,4 @@ fn bus(home: &Path, env: &[(String, String)]) -> (String, Running) {
 fn notifications(address: &str, shown: Arc<Mutex<Vec<Shown>>>) -> Connection {
     let builder = Builder::address(address).unwrap().name("org.freedesktop.Notifications").unwrap();
     builder.serve_at("/org/freedesktop/Notifications", Daemon(shown)).unwrap().build().unwrap()
-}
-
-fn keyring(env: &[(String, String)]) -> Running {
-    let mut daemon = quiet("gnome-keyring-daemon", env);
-    daemon.args(["--foreground", "--unlock", "--components=secrets"]);
-    let mut child = daemon.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(b"password").unwrap();
-    // It prints its settings when it is ready.
-    let _ = child.stdout.as_mut().unwrap().read(&mut [0; 64]);
-    Running(child)
 }
