@@ -202,7 +202,7 @@ pub enum StreamEncoder {
     /// OpenAI Chat Completions.
     OpenaiChat(openai_chat::stream::Encoder),
     /// OpenAI Responses.
-    OpenaiResponses(openai_responses::stream::Encoder),
+    OpenaiResponses(Box<openai_responses::stream::Encoder>),
 }
 
 impl StreamEncoder {
@@ -214,7 +214,7 @@ impl StreamEncoder {
             Protocol::OpenaiChat => {
                 Self::OpenaiChat(openai_chat::stream::Encoder::new(asked.usage_wanted, asked.created))
             }
-            Protocol::OpenaiResponses => Self::OpenaiResponses(openai_responses::stream::Encoder::new(asked)),
+            Protocol::OpenaiResponses => Self::OpenaiResponses(Box::new(openai_responses::stream::Encoder::new(asked))),
         }
     }
 
