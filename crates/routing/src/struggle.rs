@@ -98,7 +98,7 @@ pub(crate) fn read(turn: &[Message<'_>]) -> Struggle {
             match &block.kind {
                 BlockKind::ToolResult { tool_use_id, content, is_error } => {
                     found.steps += 1;
-                    if *is_error {
+                    if has_failed(*is_error, content) {
                         failed.push(tool_use_id);
                         found.malformed += u32::from(is_refused_by_client(content));
                     }
@@ -114,16 +114,43 @@ pub(crate) fn read(turn: &[Message<'_>]) -> Struggle {
     found
 }
 
+/// Whether a call failed. The Responses API has no mark for it: Codex (observed in 0.169.0) says it in the first lines.
+#[must_use]
+pub(crate) fn has_failed(is_error: bool, content: &Content<'_>) -> bool {
+    is_error || first_text(content).is_some_and(|text| failed_in_codex(text) || is_refused_by_codex(text))
+}
+
 /// Claude Code says of a call whose arguments are no JSON or do not fit the schema, and of an unknown tool, what was
 /// wrong in a mark of its own (observed in 2.1.329).
 fn is_refused_by_client(content: &Content<'_>) -> bool {
+    let Some(text) = first_text(content) else { return false };
+    let by_claude = text
+        .strip_prefix("<tool_use_error>")
+        .is_some_and(|said| said.starts_with("InputValidationError") || said.starts_with("Error: No such tool"));
+    by_claude || is_refused_by_codex(text)
+}
+
+fn is_refused_by_codex(text: &str) -> bool {
+    ["unsupported call: ", "unsupported custom tool call: ", "failed to parse function arguments: "]
+        .iter()
+        .any(|words| text.starts_with(words))
+}
+
+/// A command that ended with another code than 0.
+fn failed_in_codex(text: &str) -> bool {
+    const HEAD: usize = 200;
+    let Some(said) = text.strip_prefix("Chunk ID: ") else { return false };
+    let head = &said[..said.floor_char_boundary(HEAD)];
+    head.split_once("Process exited with code ").is_some_and(|(_, code)| !code.starts_with("0\\n"))
+}
+
+/// The first text of a result, as it was written.
+fn first_text<'c>(content: &'c Content<'_>) -> Option<&'c str> {
     let text = match content {
         Content::Text(text) => Some(text),
         Content::Blocks(blocks) => blocks.iter().find_map(branchline_wire::hub::Block::text),
     };
     text.map(Text::as_escaped)
-        .and_then(|text| text.strip_prefix("<tool_use_error>"))
-        .is_some_and(|said| said.starts_with("InputValidationError") || said.starts_with("Error: No such tool"))
 }
 
 /// How often the most frequent of the failed calls was made, name and arguments being the same.
@@ -185,6 +212,19 @@ mod tests {
             refused("File has not been read yet"),
         ]);
         assert_eq!(found.malformed, 2);
+    }
+
+    #[test]
+    fn what_codex_says_of_a_failed_call_counts() {
+        let ended = |code: u8| {
+            json!(format!("Chunk ID: a1\nWall time: 0.1 seconds\nProcess exited with code {code}\nOutput:\n"))
+        };
+        let make = |said: Value| ("exec_command", json!({"cmd": "make"}), said, false);
+        assert_eq!(of(&[make(ended(2)), make(ended(0)), make(ended(2))]).same_failure, 2);
+        let refused =
+            of(&[make(json!("unsupported call: shell")), make(json!("failed to parse function arguments: x"))]);
+        assert_eq!((refused.malformed, refused.same_failure), (2, 2));
+        assert_eq!(of(&[make(json!("Process exited with code 2"))]).same_failure, 0, "a text of somebody else's");
     }
 
     #[test]

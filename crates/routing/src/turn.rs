@@ -166,7 +166,9 @@ fn structure(request: &Request<'_>, turn_start: usize, prompt_tokens: u64) -> St
     let results = |messages: &[Message<'_>]| -> (u32, u32) {
         let blocks = messages.iter().flat_map(|message| message.content.blocks());
         blocks.fold((0, 0), |(all, failed), block| match &block.kind {
-            BlockKind::ToolResult { is_error, .. } => (all + 1, failed + u32::from(*is_error)),
+            BlockKind::ToolResult { is_error, content, .. } => {
+                (all + 1, failed + u32::from(struggle::has_failed(*is_error, content)))
+            }
             _ => (all, failed),
         })
     };
