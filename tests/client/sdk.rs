@@ -35,6 +35,16 @@ async fn the_openai_sdk_is_content_with_the_cloud() {
     passes("sdk_openai.py", "cloud").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_openai_sdks_responses_are_content_with_the_local_model() {
+    passes("sdk_responses.py", "auto").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_openai_sdks_responses_are_content_with_the_cloud() {
+    passes("sdk_responses.py", "cloud").await;
+}
+
 /// Runs one script with `model` as the model id it asks for.
 async fn passes(script: &str, model: &str) {
     let Some(python) = ready_or_skip(Python::find().await) else { return };

@@ -5,6 +5,7 @@
 
 pub mod claude;
 pub mod client;
+pub mod codex;
 pub mod grammar;
 pub mod journey;
 pub mod llama;
