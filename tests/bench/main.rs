@@ -1,4 +1,4 @@
-//! `branchline-bench`: what Branchline adds to a request, against the bars of DESIGN section 11.
+//! `branchline-bench`: what Branchline adds to a request, against the bars of docs/benchmarks.md.
 //!
 //! The real `branchline serve` runs beside two pipes, each a process of its own, between the same client and the
 //! same fast upstream. All are asked in turn in one run, and every answer is checked.

@@ -1,4 +1,4 @@
-//! The figures against the bars of DESIGN section 11, as a table or as JSON.
+//! The figures against the bars of docs/benchmarks.md, as a table or as JSON.
 
 use std::fmt::Write;
 

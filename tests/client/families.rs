@@ -1,5 +1,5 @@
 //! The real Claude Code writes files through every local server while the model writes its calls as text, each time in the
-//! way of another family (protocols I.1): one session per server, one file per family.
+//! way of another family (`wire/src/recover/families`): one session per server, one file per family.
 
 #![expect(clippy::unwrap_used, reason = "the steps of a test: what cannot be had fails it")]
 

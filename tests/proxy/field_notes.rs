@@ -1,4 +1,4 @@
-//! What people who ran Claude Code on their own models ran into, row by row of the field notes (section 1), each on every
+//! What people who ran Claude Code on their own models ran into, by the bug reports of such tools, each on every
 //! server that has it. The simulators reproduce the bug; the issue numbers say where it was seen.
 
 use branchline_control::commands::connect;
@@ -535,7 +535,7 @@ async fn row_18_broken_arguments_never_become_a_call_without_arguments() {
                 body["stream"] = streamed.into();
                 let reply = stand.post("/v1/messages", &body).await;
                 let what = format!("{name} {streamed} {arguments}: {}", reply.text);
-                // Claude Code keeps under this name what it cannot parse, and tells the model so (client notes section 4).
+                // Claude Code keeps under this name what it cannot parse, and tells the model so.
                 if streamed {
                     let deltas = reply.events();
                     let pieces = deltas.iter().filter_map(|event| event["delta"]["partial_json"].as_str());

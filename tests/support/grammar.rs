@@ -73,7 +73,7 @@ fn frame(lines: &str) -> Result<Frame, String> {
     Ok(frame)
 }
 
-/// Reads an Anthropic stream (protocols A.7).
+/// Reads an Anthropic stream.
 ///
 /// # Errors
 /// The first thing that breaks the grammar.
@@ -130,7 +130,7 @@ impl Anthropic {
                 self.told.error = Some(data["error"].clone());
             }
             "message_start" if !self.started => return self.start(&data["message"]),
-            // Clients must pass over event types they do not know (A.7).
+            // Clients must pass over event types they do not know.
             _ if !KINDS.contains(&kind) => {}
             _ if !self.started => return Err(format!("{kind} before message_start")),
             "content_block_start" => return self.block_start(data),
@@ -220,7 +220,7 @@ impl Anthropic {
             return Err("a block ends that was not open".into());
         };
         if block["type"] == "tool_use" {
-            // Claude Code keeps what it cannot read under this name (client notes section 4).
+            // Claude Code keeps what it cannot read under this name.
             let text = if arguments.is_empty() { "{}" } else { &arguments };
             let raw = || json!({ "__unparsedToolInput": { "raw": arguments } });
             block["input"] = serde_json::from_str(text).unwrap_or_else(|_| raw());
@@ -247,7 +247,7 @@ fn merge(usage: &mut Value, later: &Value) {
     *usage = Value::Object(merged);
 }
 
-/// Reads a stream of Chat Completions chunks (protocols C.3).
+/// Reads a stream of Chat Completions chunks.
 ///
 /// # Errors
 /// The first thing that breaks the grammar.

@@ -1,4 +1,4 @@
-//! Requests of the shape Claude Code sends (client notes sections 3 to 5), with texts of our own: attribution line,
+//! Requests of the shape Claude Code sends, as seen on the wire, with texts of our own: attribution line,
 //! marked system blocks, tools, a system-role message, tool loops whose cache mark moves to the last block.
 
 use base64::Engine as _;

@@ -1,21 +1,22 @@
 //! The variables that point Claude Code at us, and how they are written in each shell. Pure.
 //!
-//! Source of the rules: protocols B.3, B.4, B.7 and client notes 6, 9, 11.
+//! Source of the rules: Claude Code's documentation (settings, environment variables, gateways) and
+//! its requests as seen.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use ts_rs::TS;
 
-/// The model id Claude Code is given: no Claude name, so that it believes the window we tell (protocols B.7).
+/// The model id Claude Code is given: no Claude name, so that it believes the window we tell.
 const MODEL: &str = "auto";
-/// Twenty minutes: a local model may read a long prompt for most of that (client notes 9).
+/// Twenty minutes: a local model may read a long prompt for most of that.
 const STREAM_IDLE_MS: u64 = 1_200_000;
-/// The part of a window that answers may take; Claude Code compacts at window - output - 13,000 (protocols B.7).
+/// The part of a window that answers may take; Claude Code compacts at window - output - 13,000.
 const OUTPUT_PART: u64 = 8;
 /// Claude Code's own limit for models it does not know.
 const MOST_OUTPUT: u64 = 32_000;
 const LEAST_OUTPUT: u64 = 4_096;
-/// The names Claude Code asks for models by, the one its "Default" stands for first (protocols B.4).
+/// The names Claude Code asks for models by, the one its "Default" stands for first.
 const FAMILIES: [&str; 4] = ["Opus", "Fable", "Sonnet", "Haiku"];
 /// A row of its picker has one line for a name and what it is.
 const LONGEST_NAME: usize = 40;

@@ -1,4 +1,4 @@
-//! Answers that need no model (protocols B.9). What is said here must be what the client takes for an answer: seen with
+//! Answers that need no model. What is said here must be what the client takes for an answer: seen with
 //! the real one, which sets the title and shows no suggestion.
 
 use branchline_routing::Kind;

@@ -135,7 +135,7 @@ impl Attempt<'_> {
         self.engine.circuit_turned(self.backend.name(), turned, message);
     }
 
-    /// Our own address as a backend would be a storm (cc-switch #4254).
+    /// Our own address as a backend would be a storm (farion1231/cc-switch#4254).
     fn refuse_ourselves(&self) -> Result<(), Miss> {
         let own = self.engine.address();
         if own.is_none_or(|own| !World::is_ourselves(self.backend, own)) {
@@ -202,7 +202,8 @@ impl Attempt<'_> {
         self.engine.learned.schema_level(&self.candidate.model, self.backend.dialect().schema_level)
     }
 
-    /// "failed to parse grammar" (lmstudio #2220): once more with simpler tool schemas, and so from now on.
+    /// "failed to parse grammar" (lmstudio-ai/lmstudio-bug-tracker#2220): once more with simpler
+    /// tool schemas, and so from now on.
     async fn simpler_schemas(&self, miss: &Miss) -> bool {
         if miss.fault.failure.kind != FailureKind::Grammar {
             return false;
@@ -447,7 +448,7 @@ fn with_extra(body: Vec<u8>, extra: &serde_json::Map<String, serde_json::Value>)
     }
 }
 
-/// What a client may want to know of the backend's answer: ids, limits, when to come back (protocols A.9).
+/// What a client may want to know of the backend's answer: ids, limits, when to come back.
 pub(crate) fn carry_answer_headers(from: &HeaderMap, line: &mut Line) {
     for (name, value) in from {
         let known = name.as_str();

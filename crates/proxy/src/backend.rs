@@ -227,7 +227,7 @@ fn name_of(name: &str) -> &'static str {
     if name == "x-api-key" { "x-api-key" } else { "authorization" }
 }
 
-/// Anthropic wants its own headers as the client sent them; they are an open list (protocols A.9, B.2).
+/// Anthropic wants its own headers as the client sent them; they are an open list.
 fn carry_anthropic_headers(client: &HeaderMap, headers: &mut HeaderMap) {
     for (name, value) in client {
         let known = name.as_str();

@@ -42,7 +42,7 @@ impl Call {
         header(&self.headers, name)
     }
 
-    /// Subagents name themselves (protocols B.2), older ones in the attribution line only. Those of Codex have a thread of
+    /// Subagents name themselves, older ones in the attribution line only. Those of Codex have a thread of
     /// their own in the session of the agent that began them.
     pub(crate) fn subagent(&self) -> Option<&str> {
         let thread = || self.header("x-openai-subagent").and_then(|_| self.header("thread-id"));

@@ -16,7 +16,7 @@ use crate::world::World;
 
 /// Conversations whose last prompt is remembered.
 const CONVERSATIONS: u64 = 2_000;
-/// How long a cloud keeps a prompt in its cache (protocols A.3).
+/// How long a cloud keeps a prompt in its cache, by Anthropic's documentation of prompt caching.
 const CACHED_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// The length of each conversation's last prompt. A local server that reads a prompt anew costs nothing, but the
@@ -169,7 +169,7 @@ fn nano_usd(nano: u64) -> Usd {
     Usd::from_nano(i64::try_from(nano).unwrap_or(i64::MAX))
 }
 
-/// A login of Claude's subscriptions is a bearer token of its own make (protocols A.2); everything else pays per token.
+/// A login of Claude's subscriptions is a bearer token of its own make; everything else pays per token.
 pub(crate) fn login(backend: &ResolvedBackend, authorization: Option<&str>) -> Login {
     let subscribed = authorization.is_some_and(|value| value.contains("sk-ant-oat"));
     if backend.auth == Auth::Passthrough && subscribed { Login::Subscription } else { Login::Metered }

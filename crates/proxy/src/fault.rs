@@ -34,7 +34,7 @@ impl Fault {
         self
     }
 
-    /// Trying again cannot help: the client shall not go through its ten back-offs (protocols B.6).
+    /// Trying again cannot help: the client shall not go through its ten back-offs.
     #[must_use]
     pub const fn no_retry(mut self) -> Self {
         self.retry = Some(false);
@@ -48,7 +48,7 @@ impl Fault {
     }
 
     /// The failure as the client shall read it: message and hint in one text, but for the wording
-    /// of an overflow, which clients match (protocols A.8).
+    /// of an overflow, which clients match.
     #[must_use]
     pub fn spoken(&self) -> Failure {
         let mut failure = (*self.failure).clone();

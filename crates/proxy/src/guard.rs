@@ -1,4 +1,4 @@
-//! Who may call: loopback names only, no foreign web pages, the right token, JSON, no loops (DESIGN section 8).
+//! Who may call: loopback names only, no foreign web pages, the right token, JSON, no loops.
 
 use std::net::SocketAddr;
 use std::time::Instant;

@@ -107,7 +107,7 @@ pub(crate) async fn describe(
     (texts, counts)
 }
 
-/// Boxed: the compiler cannot show that a stream of unnamed futures may move between threads (rust #100013).
+/// Boxed: the compiler cannot show that a stream of unnamed futures may move between threads (rust-lang/rust#100013).
 fn job<'j>(
     engine: &'j Arc<Engine>,
     call: &'j Call,

@@ -20,7 +20,7 @@ pub(crate) enum Habit {
     StrictTurns,
     /// Answers begin with thoughts whose opening mark stands in the prompt.
     ThinkingFirst,
-    /// A Claude that knows no system messages in the middle of a conversation (protocols A.5).
+    /// A Claude that knows no system messages in the middle of a conversation.
     NoInlineSystem,
     /// It refuses pictures, and its server's list does not say so.
     Blind,

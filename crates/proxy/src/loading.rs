@@ -1,7 +1,8 @@
 //! Loading and unloading models of the user's own servers, each in its own way, and telling that one is being loaded.
 //!
 //! LM Studio and Ollama load a model with the first request for it and say nothing meanwhile, which looks like a network
-//! failure (LM Studio #1217). What is told here are the events; the client gets pings as for any other wait.
+//! failure (lmstudio-ai/lmstudio-bug-tracker#1217). What is told here are the events; the client gets pings as for any
+//! other wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -187,7 +188,7 @@ impl Engine {
     }
 
     /// Before a request to LM Studio: a model that is not loaded is loaded with the window the settings want, which no
-    /// request can say (protocols E.4). Where it cannot be, the request loads it as ever.
+    /// request can say. Where it cannot be, the request loads it as ever.
     pub(crate) async fn load_before(self: &Arc<Self>, backend: &Arc<Backend>, model: &ModelRef, request: &str) {
         let Some(window) = backend.resolved.context_length_of(&model.model) else { return };
         let cold = |engine: &Self| {
@@ -313,7 +314,7 @@ pub(crate) async fn post(backend: &Backend, path: &str, body: &Value) -> Result<
     let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let error = &answer["error"];
     match error["message"].as_str().or(error.as_str()) {
-        // LM Studio answers endpoints it does not know with 200 (protocols E.5).
+        // LM Studio answers endpoints it does not know with 200.
         Some(said) if said.starts_with("Unexpected endpoint") => Err(too_old(name)),
         Some(said) => Err(refused(name, said)),
         None if !status.is_success() => Err(refused(name, &format!("status {status}"))),

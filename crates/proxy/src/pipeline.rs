@@ -1,5 +1,5 @@
-//! The way of a request, in order: parse, decide, plan, render, send, relay, record. This file is DESIGN
-//! section 4 as code; each verb lives in the module of its name.
+//! The way of a request, in order: parse, decide, plan, render, send, relay, record. This file is "The
+//! way of a request" of docs/ARCHITECTURE.md as code; each verb lives in the module of its name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};

@@ -45,7 +45,8 @@ pub(crate) fn plan(
     edits
 }
 
-/// Thoughts Anthropic did not sign are refused with 400 "Invalid signature" (CLIProxyAPI #1584, cc-switch #3930).
+/// Thoughts Anthropic did not sign are refused with 400 "Invalid signature" (router-for-me/CLIProxyAPI#1584,
+/// farion1231/cc-switch#3930).
 fn foreign_thinking(request: &Request<'_>) -> Option<Edit> {
     let mut blocks = request.messages.iter().flat_map(|message| message.content.blocks());
     let foreign = blocks.any(|block| {
@@ -92,7 +93,7 @@ pub(crate) fn no_search(request: &Request<'_>) -> Option<Edit> {
     Some(Edit::Append { message, with: NO_SEARCH.to_owned() })
 }
 
-/// Claude Code asks for 32,000 tokens and more, whatever the window (CCR #196).
+/// Claude Code asks for 32,000 tokens and more, whatever the window (musistudio/claude-code-router#196).
 fn clamp_answer(request: &Request<'_>, prompt_tokens: u64, candidate: &Candidate) -> Option<Edit> {
     let asked = request.max_tokens?;
     let fits = candidate.context.map(|window| window.saturating_sub(prompt_tokens + MARGIN).max(SMALLEST_ANSWER));

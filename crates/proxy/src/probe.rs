@@ -1,6 +1,6 @@
 //! Asks a backend what it is and what it has.
 //!
-//! Bodies are believed, never the status alone: LM Studio answers unknown endpoints with 200 (protocols E.5), and any
+//! Bodies are believed, never the status alone: LM Studio answers unknown endpoints with 200, and any
 //! web page does. A preset is only where the guessing begins: a "lmstudio" that turns out to be llama.cpp is reported
 //! as what it is. Not here: when to probe, and what becomes of the answer.
 //!

@@ -25,7 +25,7 @@ use crate::server::{call, read_body, refuse};
 use crate::situation;
 use crate::world::World;
 
-/// `POST /v1/messages/count_tokens`: system and tools included (CLIProxyAPI #679).
+/// `POST /v1/messages/count_tokens`: system and tools included (router-for-me/CLIProxyAPI#679).
 pub(crate) async fn count_tokens(State(engine): State<Arc<Engine>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let counted = match read_body(&engine, body).await {

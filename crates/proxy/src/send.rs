@@ -49,7 +49,7 @@ impl Miss {
         Self { fault, status: None, offline: false, skipped: false, raw: None }
     }
 
-    /// Another model may do better. A wrong request stays wrong everywhere (DESIGN section 5).
+    /// Another model may do better. A wrong request stays wrong everywhere.
     pub(crate) fn may_go_on(&self) -> bool {
         !matches!(self.fault.failure.kind, FailureKind::InvalidRequest | FailureKind::TooLarge)
     }
@@ -179,7 +179,7 @@ fn hint_for(backend: &Backend, failure: &Failure) -> Option<String> {
     }
 }
 
-/// Seconds from `retry-after`; dates are read too (protocols A.8).
+/// Seconds from `retry-after`; dates are read too.
 fn retry_after(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     let from_date = || {

@@ -1,7 +1,7 @@
 //! The context window of a model of the user's own: what does not fit, found before, on and after the way.
 //!
 //! A server says it in its own words, in the middle of an answer, by an answer that holds nothing, or not at all. The
-//! client compacts only when it reads Anthropic's words for it (protocols B.6).
+//! client compacts only when it reads Anthropic's words for it.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::send::Miss;
 use crate::watch;
 use crate::world::World;
 
-/// The smallest window Ollama takes by itself: shorter prompts fit always (protocols G.1).
+/// The smallest window Ollama takes by itself: shorter prompts fit always.
 const OLLAMA_LEAST: u64 = 3_000;
 
 /// The window every request to this model has to name, for a server that takes it only so.
@@ -33,7 +33,7 @@ pub(crate) fn in_each_request(model: &ModelRef, world: &World) -> Option<u64> {
 }
 
 /// Gives an overflow the numbers the client wants to read: the tokens above the window they do not fit in.
-/// Some versions of LM Studio say it with an empty stream (#2339).
+/// Some versions of LM Studio say it with an empty stream (lmstudio-ai/lmstudio-bug-tracker#2339).
 pub(crate) fn overflow(mut miss: Miss, tokens: u64, candidate: &Candidate) -> Miss {
     let failure = &mut miss.fault.failure;
     let empty = failure.code.as_deref() == Some("empty_stream");

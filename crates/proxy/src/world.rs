@@ -101,7 +101,7 @@ impl World {
         self.found.get(&model.backend)?.models.iter().find(|card| card.id == model.model)
     }
 
-    /// Whether a backend's address is our own: it would call itself without end (cc-switch #4254).
+    /// Whether a backend's address is our own: it would call itself without end (farion1231/cc-switch#4254).
     #[must_use]
     pub fn is_ourselves(backend: &Backend, own: SocketAddr) -> bool {
         let url = &backend.resolved.base_url;

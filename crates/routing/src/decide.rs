@@ -1,6 +1,6 @@
 //! The decision: a pure function of the request, the policy, the health of the backends and the models there are.
-//! The steps and their order are DESIGN section 5; each adds a reason in words. What is wished for is `wish`, which
-//! models can answer it is `line`.
+//! The steps and their order are those of docs/rules.md; each adds a reason in words. What is wished for is `wish`,
+//! which models can answer it is `line`.
 
 use std::borrow::Cow;
 

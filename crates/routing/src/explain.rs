@@ -5,7 +5,7 @@ use crate::decide::{Decision, Question};
 use crate::turn::Kind;
 use crate::{Circumstances, Mode, NeverCloud, Policy, Role, Rule, Target};
 
-/// The steps in the order they are taken (DESIGN section 5).
+/// The steps in the order they are taken (docs/rules.md has them as a table).
 #[must_use]
 pub fn steps(
     question: &Question<'_>,

@@ -1,4 +1,4 @@
-//! Requests a client makes for itself, beside the work (protocols B.9): what becomes of each kind.
+//! Requests a client makes for itself, beside the work: what becomes of each kind.
 //!
 //! A local server keeps what it has read of one or a few prompts. A title that is made by the coder costs the session its
 //! place there, and the next step of the work begins with reading the whole conversation again.

@@ -9,7 +9,7 @@ use crate::struggle::{self, Struggle};
 /// Bytes of the shortest text that is not just a nod.
 const LEAST_SAID: usize = 20;
 
-/// What kind of request this is (protocols B.9).
+/// What kind of request this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -202,7 +202,7 @@ fn says_plan_mode(content: &Content<'_>) -> bool {
     content.blocks().iter().filter_map(Block::text).any(|text| holds(text.as_escaped(), "Plan mode is active"))
 }
 
-/// Older clients say it in the attribution line only (protocols B.9).
+/// Older clients say it in the attribution line only.
 fn says_subagent(request: &Request<'_>) -> bool {
     let first = request.system.blocks().first().and_then(Block::text);
     first.is_some_and(|line| line.as_escaped().contains("cc_is_subagent=true"))
@@ -252,7 +252,7 @@ const SMALL_SCHEMA: usize = 600;
 const SMALL_SYSTEM: usize = 8 * 1024;
 
 /// Helper calls: no tools, one message. Newer clients ask for a title with the schema `{title: string}`, older ones in
-/// words; older ones also ask for the topic and for the prefix of a command (client notes section 5, protocols B.9).
+/// words; older ones also ask for the topic and for the prefix of a command.
 fn small_kind(request: &Request<'_>, last_text: &str) -> Option<Kind> {
     if !request.tools.is_empty() || request.messages.len() != 1 {
         return None;

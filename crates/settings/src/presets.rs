@@ -144,7 +144,7 @@ pub const PRESETS: &[Preset] = &[
         id: "nvidia",
         display: "NVIDIA NIM",
         base_url: Some("https://integrate.api.nvidia.com/v1"),
-        // About 40 requests a minute; parallel agents meet 429 and 529 (free-claude-code #319, #1229).
+        // About 40 requests a minute; parallel agents meet 429 and 529 (free-claude-code#319, #1229).
         concurrency: Some(4),
         dialect: nvidia,
         key_env: &["NVIDIA_API_KEY", "NIM_API_KEY"],
@@ -237,7 +237,7 @@ fn openrouter() -> Dialect {
         parallel_tool_calls: true,
         reasoning_control: ReasoningControl::ReasoningObject,
         schema_level: 0,
-        // 404 "No endpoints found that support cache control" (claude-code-router #122, #251).
+        // 404 "No endpoints found that support cache control" (musistudio/claude-code-router#122, #251).
         cache_control: false,
         ..Dialect::default()
     }
@@ -251,7 +251,7 @@ fn nvidia() -> Dialect {
 fn groq() -> Dialect {
     Dialect {
         max_tokens_field: MaxTokensField::MaxCompletionTokens,
-        // Some models refuse more (claude-code-router #196).
+        // Some models refuse more (musistudio/claude-code-router#196).
         max_output_tokens: Some(16_384),
         parallel_tool_calls: true,
         // `reasoning_effort` is refused by the compound models (OmniRoute #12134).

@@ -114,7 +114,7 @@ impl Builder {
         self
     }
 
-    /// No just-in-time loading (LM Studio, protocols E.4).
+    /// No just-in-time loading (LM Studio).
     #[must_use]
     pub fn without_jit(mut self) -> Self {
         self.options.jit = false;
@@ -128,7 +128,7 @@ impl Builder {
         self
     }
 
-    /// A prompt over the window gets a 200 with an empty stream (LM Studio #2339).
+    /// A prompt over the window gets a 200 with an empty stream (lmstudio-ai/lmstudio-bug-tracker#2339).
     #[must_use]
     pub fn empty_stream_on_overflow(mut self) -> Self {
         self.options.empty_on_overflow = true;
@@ -156,7 +156,7 @@ impl Builder {
         self
     }
 
-    /// A JSON Schema keyword that makes the grammar compiler fail (LM Studio #2220); not a
+    /// A JSON Schema keyword that makes the grammar compiler fail (lmstudio-ai/lmstudio-bug-tracker#2220); not a
     /// violation, since a client can only find out by trying.
     #[must_use]
     pub fn refuse_schema_keyword(mut self, keyword: impl Into<String>) -> Self {
@@ -165,7 +165,7 @@ impl Builder {
     }
 
     /// A length or count in a tool schema above this makes the grammar compiler fail ("number of repetitions exceeds sane
-    /// defaults", claude-code #82495); not a violation, for the same reason.
+    /// defaults", anthropics/claude-code#82495); not a violation, for the same reason.
     #[must_use]
     pub fn refuse_repetitions_over(mut self, most: u64) -> Self {
         self.options.most_repetitions = Some(most);
@@ -186,7 +186,7 @@ impl Builder {
         self
     }
 
-    /// The field thinking has in OpenAI answers, `None` to hide it (protocols C.4).
+    /// The field thinking has in OpenAI answers, `None` to hide it.
     #[must_use]
     pub fn reasoning_field(mut self, field: Option<&'static str>) -> Self {
         self.options.reasoning_field = field;

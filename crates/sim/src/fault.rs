@@ -9,7 +9,7 @@ pub enum FaultBody {
     Own(String),
     /// Any JSON.
     Json(Value),
-    /// An HTML page, as reverse proxies send (protocols C.5).
+    /// An HTML page, as reverse proxies send.
     Html(String),
     /// Nothing at all.
     Empty,
@@ -26,9 +26,9 @@ pub enum Fault {
         /// RST instead of FIN.
         reset: bool,
     },
-    /// No response head, ever (client notes section 9: 361 s of patience).
+    /// No response head, ever (Claude Code waits 361 s for one).
     NeverAnswer,
-    /// An HTTP error (protocols A.8, C.5). `retry_after` is in seconds.
+    /// An HTTP error. `retry_after` is in seconds.
     Status {
         /// HTTP status.
         status: u16,
@@ -37,9 +37,9 @@ pub enum Fault {
         /// `retry-after` header in seconds.
         retry_after: Option<u64>,
     },
-    /// HTTP 200 whose body is an error object (LM Studio, protocols C.5).
+    /// HTTP 200 whose body is an error object (LM Studio).
     ErrorUnder200(String),
-    /// 200, event-stream, no event (LM Studio #2339: prompt over the context in some versions).
+    /// 200, event-stream, no event (lmstudio-ai/lmstudio-bug-tracker#2339: prompt over the context in some versions).
     EmptyStream,
     /// The connection breaks after so many body bytes; with `reset` as a TCP RST.
     DieAfter {
@@ -48,19 +48,18 @@ pub enum Fault {
         /// RST instead of a close in mid-chunk.
         reset: bool,
     },
-    /// The body ends cleanly after so many bytes, in the middle of the stream (client notes
-    /// section 8, "clean EOF").
+    /// The body ends cleanly after so many bytes, in the middle of the stream.
     EndAfter {
         /// Body bytes sent before.
         bytes: usize,
     },
-    /// Nothing more after so many bytes, the connection stays open (client notes section 9).
+    /// Nothing more after so many bytes, the connection stays open.
     SilentAfter {
         /// Body bytes sent before; 0 means head only.
         bytes: usize,
     },
-    /// An error in the stream after so many deltas: `event: error` in the Anthropic form
-    /// (protocols A.7), a `data: {"error":…}` line under 200 in the OpenAI form (C.3).
+    /// An error in the stream after so many deltas: `event: error` in the Anthropic form,
+    /// a `data: {"error":…}` line under 200 in the OpenAI form.
     ErrorAfter {
         /// Deltas sent before.
         deltas: usize,
@@ -69,7 +68,7 @@ pub enum Fault {
         /// `error.message`.
         message: String,
     },
-    /// OpenRouter's form of it: a chunk with top-level `error` and finish_reason `error` (C.6).
+    /// OpenRouter's form of it: a chunk with top-level `error` and finish_reason `error`.
     ErrorChunkAfter {
         /// Deltas sent before.
         deltas: usize,
@@ -78,45 +77,45 @@ pub enum Fault {
         /// `error.message`.
         message: String,
     },
-    /// No `data: [DONE]` (C.3).
+    /// No `data: [DONE]`.
     NoDone,
     /// No finish chunk, no `message_delta`, no end event: the stream just ends after the text.
     NoFinish,
-    /// An Anthropic stream without `message_start` (CLIProxyAPI #3697).
+    /// An Anthropic stream without `message_start` (router-for-me/CLIProxyAPI#3697).
     NoMessageStart,
-    /// Lines end in CR LF (C.3).
+    /// Lines end in CR LF.
     CrLf,
-    /// `: OPENROUTER PROCESSING` comments between events (C.6).
+    /// `: OPENROUTER PROCESSING` comments between events.
     Comments,
     /// A data line that is no JSON, in mid-stream.
     InvalidJsonLine,
-    /// Event types nobody knows, in mid-stream (A.7: must be tolerated).
+    /// Event types nobody knows, in mid-stream (Anthropic: clients must pass over them).
     UnknownEvents,
     /// One unknown event whose data line has so many bytes.
     HugeLine(usize),
-    /// No usage anywhere (several OpenAI-type servers, C.3).
+    /// No usage anywhere (several OpenAI-type servers).
     NoUsage,
-    /// Usage in the chunk of the finish reason instead of its own (C.3).
+    /// Usage in the chunk of the finish reason instead of its own.
     UsageInFinish,
-    /// The first chunk has `choices: []` (C.3, Azure).
+    /// The first chunk has `choices: []` (Azure).
     EmptyChoicesFirst,
-    /// Every call says `index: 0` (C.3).
+    /// Every call says `index: 0`.
     ToolIndexZero,
-    /// No call has an `index` (C.3).
+    /// No call has an `index`.
     ToolIndexMissing,
-    /// No call has an `id` (C.3).
+    /// No call has an `id`.
     ToolIdMissing,
-    /// The name comes again with every fragment (C.3).
+    /// The name comes again with every fragment.
     ToolNameRepeated,
     /// The id comes again with every fragment (vLLM qwen3_xml, nanoclaw #1241).
     ToolIdRepeated,
-    /// `arguments` is an object (C.3; Ollama's native form).
+    /// `arguments` is an object (Ollama's native form).
     ToolArgumentsObject,
-    /// The whole call in one chunk (C.3).
+    /// The whole call in one chunk.
     ToolWhole,
     /// The arguments of the last call stop half way, finish reason `length`; both forms.
     ToolArgumentsCut,
-    /// finish_reason `stop` (`end_turn`) although there are calls (C.3); both forms.
+    /// finish_reason `stop` (`end_turn`) although there are calls; both forms.
     FinishStop,
     /// Calls of one answer share their fragments in turn: 0, 1, 0, 1 (allowed by the `index` rule).
     ToolsInterleaved,

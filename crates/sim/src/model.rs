@@ -163,7 +163,7 @@ impl Model {
         self
     }
 
-    /// An Anthropic model that knows no `role: "system"` inside `messages` (protocols A.5).
+    /// An Anthropic model that knows no `role: "system"` inside `messages`.
     #[must_use]
     pub fn without_inline_system(mut self) -> Self {
         self.inline_system = false;

@@ -1,4 +1,4 @@
-//! Ollama's own `/api/chat` and `/api/generate` (protocols G.1): read into the shape of a Chat Completion, which the
+//! Ollama's own `/api/chat` and `/api/generate`: read into the shape of a Chat Completion, which the
 //! scripts and checks know, and answered in lines of JSON.
 
 use serde_json::{Map, Value, json};

@@ -68,7 +68,7 @@ pub struct Usage {
     pub output: u64,
     /// Tokens of the answer spent on thinking.
     pub thinking: u64,
-    /// What the answer costs, in millionths of a dollar; told as OpenRouter does (`usage.cost`, protocols C.6).
+    /// What the answer costs, in millionths of a dollar; told as OpenRouter does (`usage.cost`).
     pub cost_micro: Option<u64>,
 }
 
@@ -154,7 +154,7 @@ impl Answer {
         self
     }
 
-    /// A web search the server made by itself, with what it found (protocols A.3). In the Anthropic form only.
+    /// A web search the server made by itself, with what it found. In the Anthropic form only.
     #[must_use]
     pub fn and_search(mut self, query: &str, url: &str, title: &str) -> Self {
         let id = format!("srvtoolu_{}", self.parts.len());

@@ -209,7 +209,7 @@ fn choose_model(shared: &Shared, incoming: &Incoming, wanted: &str) -> Result<(M
             loaded.first().copied().or(named).or((!models.is_empty()).then_some(0))
         }
         (Profile::LmStudio, None) if loaded.is_empty() => return Err(Refusal::NothingLoaded),
-        // The one loaded model answers to any name (LM Studio #619).
+        // The one loaded model answers to any name (lmstudio-ai/lmstudio-bug-tracker#619).
         (Profile::LmStudio, None) if loaded.len() == 1 => loaded.first().copied(),
         (Profile::LmStudio, Some(at)) if !models[at].loaded && !shared.options.jit => {
             if loaded.len() == 1 {

@@ -22,12 +22,12 @@ pub(crate) fn fit(
 ) -> Result<Option<Reply>, Refusal> {
     let window = model.context;
     let output = ask.max_tokens().unwrap_or(0);
-    // Ollama cuts the prompt and says nothing (protocols G.1), unless it is told not to.
+    // Ollama cuts the prompt and says nothing, unless it is told not to.
     if shared.profile == Profile::Ollama && !ollama::refuses_to_cut(body) {
         return Ok(None);
     }
     if tokens > window {
-        // Some LM Studio versions end the stream without a word (#2339).
+        // Some LM Studio versions end the stream without a word (lmstudio-ai/lmstudio-bug-tracker#2339).
         if shared.options.empty_on_overflow {
             return Ok(Some(Reply::events(Vec::new())));
         }
@@ -39,7 +39,7 @@ pub(crate) fn fit(
     Ok(None)
 }
 
-/// An answer that meets the end of the window on its way (protocols E.5, F, G): LM Studio breaks off with an error, the
+/// An answer that meets the end of the window on its way: LM Studio breaks off with an error, the
 /// others stop as at the output limit.
 pub(crate) fn filling(profile: Profile, model: &Model, input: u64, answer: Answer) -> Answer {
     let room = model.context.saturating_sub(input);

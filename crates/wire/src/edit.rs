@@ -63,9 +63,9 @@ pub enum Edit {
     },
     /// Takes the `x-anthropic-billing-header` away: the block, or its line where more stands in the block.
     DropBillingHeader,
-    /// Moves instructions in the middle of the conversation into the user's turns beside them (protocols B.5).
+    /// Moves instructions in the middle of the conversation into the user's turns beside them.
     FoldSystem,
-    /// Moves images out of the results of tools, behind them (LM Studio, localization #425).
+    /// Moves images out of the results of tools, behind them (LM Studio, lmstudio-ai/localization#425).
     LiftImages,
     /// Takes a top-level field away.
     DropField {
@@ -84,7 +84,7 @@ pub enum Edit {
         /// Longest description of a parameter, in characters.
         parameters: Option<u32>,
     },
-    /// Takes out of tool schemas what a grammar builder does not bear (lmstudio #2220).
+    /// Takes out of tool schemas what a grammar builder does not bear (lmstudio-ai/lmstudio-bug-tracker#2220).
     SimplifySchemas {
         /// How far, see [`crate::Dialect::schema_level`].
         level: u8,

@@ -1,6 +1,6 @@
 //! What a backend's error answer means, whatever shape and wording it has. Shared by all codecs.
 //!
-//! Wordings are matched here and nowhere else: backends say "too long" in twenty ways (protocols C.5, E.5, F, G, H),
+//! Wordings are matched here and nowhere else: backends say "too long" in twenty ways,
 //! and the client recovers only from one of them.
 
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::hub::{Failure, FailureKind};
 /// Longest message that is kept, in characters.
 const MAX_MESSAGE: usize = 1000;
 
-/// Wordings of a prompt that does not fit, in lower case (protocols C.5, E.5, F, G, H).
+/// Wordings of a prompt that does not fit, in lower case.
 const OVERFLOW: &[&str] = &[
     "prompt is too long",
     "prompt_too_long",
@@ -41,7 +41,8 @@ const OVERFLOW: &[&str] = &[
 const OVERFLOW_PAIRS: &[(&str, &str)] =
     &[("current length is", "while limit is"), ("prompt token count of", "exceeds the limit of")];
 
-/// Wordings of a grammar builder that refuses a tool schema (lmstudio #2220, claude-code #82495).
+/// Wordings of a grammar builder that refuses a tool schema (lmstudio-ai/lmstudio-bug-tracker#2220,
+/// anthropics/claude-code#82495).
 const GRAMMAR: &[&str] = &[
     "failed to parse grammar",
     "failed to initialize grammar",
@@ -81,7 +82,7 @@ pub fn classify(status: u16, message: &str, code: Option<&str>, kind: Option<&st
     if says(NO_VISION) {
         return FailureKind::NoVision;
     }
-    // LM Studio answers what it does not know with status 200 (E.5).
+    // LM Studio answers what it does not know with status 200.
     if words.contains("unexpected endpoint or method") {
         return FailureKind::NotFound;
     }
@@ -125,7 +126,7 @@ fn by_status(status: u16, kind: Option<&str>) -> FailureKind {
 }
 
 /// Prompt and window of an overflow that is the answer's alone: the prompt fits, the limit asked for does not fit behind it.
-/// vLLM says it in two ways, by version (protocols G.2).
+/// vLLM says it in two ways, by version.
 #[must_use]
 pub fn answer_too_long(message: &str) -> Option<(u64, u64)> {
     let window = number_behind(message, "maximum context length is ")?;

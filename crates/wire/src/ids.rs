@@ -1,6 +1,6 @@
 //! Ids of messages and calls.
 //!
-//! Anthropic takes ids of `[a-zA-Z0-9_-]+` only (protocols A.3); other backends make `functions.f:0` and worse.
+//! Anthropic takes ids of `[a-zA-Z0-9_-]+` only; other backends make `functions.f:0` and worse.
 
 use crate::text::Text;
 

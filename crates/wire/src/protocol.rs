@@ -67,7 +67,7 @@ pub enum MaxTokensField {
     /// `max_tokens`: every local server, NVIDIA NIM, DeepSeek.
     #[default]
     MaxTokens,
-    /// `max_completion_tokens`: OpenAI reasoning models refuse the old name (copilot-api #222).
+    /// `max_completion_tokens`: OpenAI reasoning models refuse the old name (ericc-ch/copilot-api#222).
     MaxCompletionTokens,
 }
 
@@ -91,7 +91,8 @@ pub enum ReasoningReplay {
     /// Left out, reported in `dropped`.
     #[default]
     Omit,
-    /// As `reasoning_content` on turns with tool calls: DeepSeek answers 400 without it (CCR #1378).
+    /// As `reasoning_content` on turns with tool calls: DeepSeek answers 400 without it
+    /// (musistudio/claude-code-router#1378).
     ReasoningContent,
 }
 

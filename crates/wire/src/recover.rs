@@ -191,7 +191,7 @@ impl<'t> Recovery<'t> {
         self.blocks.close(out);
     }
 
-    /// Calls that end the thoughts of an answer that says nothing else (LM Studio #2045).
+    /// Calls that end the thoughts of an answer that says nothing else (lmstudio-ai/lmstudio-bug-tracker#2045).
     fn recover_thoughts(&mut self, out: Out<'_>) {
         let done = self.native || self.filter.said || !self.filter.report.calls.is_empty();
         if done || !self.filter.calls || self.thoughts.is_empty() {

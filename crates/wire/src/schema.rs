@@ -1,4 +1,4 @@
-//! Tool schemas cut down to what a backend's grammar builder can take (field notes 4, lmstudio #2220).
+//! Tool schemas cut down to what a backend's grammar builder can take (lmstudio-ai/lmstudio-bug-tracker#2220).
 //!
 //! Level 1 copies in one pass and leaves keywords out; levels 2 and 3 (`reduce`) change the structure and go through
 //! `serde_json` values. Key order is kept and the result depends on the schema alone. Names of properties are
@@ -13,7 +13,8 @@ use crate::json::{Cursor, Error};
 mod memo;
 mod reduce;
 
-/// Higher bounds of lengths are left out: grammar builders unroll them (claude-code #82495, hermes-agent #67349).
+/// Higher bounds of lengths are left out: grammar builders unroll them (anthropics/claude-code#82495,
+/// NousResearch/hermes-agent#67349).
 const BIGGEST_REPETITION: u64 = 512;
 
 /// How often a reduced schema is reduced again, before it is taken as it is.

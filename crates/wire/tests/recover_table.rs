@@ -1,4 +1,4 @@
-//! One genuine example for every format of protocols I.1 and I.2, and texts that only look like one. Every text is
+//! One genuine example for every format of `recover/families`, and texts that only look like one. Every text is
 //! read whole, in single bytes' worth of characters, and in threes.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]

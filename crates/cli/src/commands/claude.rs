@@ -76,7 +76,7 @@ fn command(context: &Context, env: &EnvRes, args: Vec<OsString>) -> Result<Comma
     Ok(command)
 }
 
-/// What a settings file of Claude Code sets beats the environment (protocols B.4), so where one names another address or
+/// What a settings file of Claude Code sets beats the environment, so where one names another address or
 /// model, ours are told in a file too: that of `--settings` beats the user's and the project's. Theirs are only read.
 fn louder_settings(context: &Context, env: &EnvRes, args: &[OsString]) -> Result<Option<PathBuf>> {
     let project = |name: &str| PathBuf::from(".claude").join(name);

@@ -1,6 +1,6 @@
 //! `branchline statusline`: one line about a Claude Code session, from what Claude Code tells on standard input and
 //! from what the log says of that session. It always prints a line and never fails: a status line command that fails
-//! leaves an empty place (protocols B.10).
+//! leaves an empty place.
 
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;

@@ -68,7 +68,7 @@ fn another_file_can_be_named() {
     assert!(!file.exists());
 }
 
-/// What Claude Code 2.1.197 gave a status line command after its first turn, in its shape and order.
+/// What Claude Code gives a status line command after its first turn, in its shape and order.
 fn told(session: &str) -> String {
     json!({
         "session_id": session, "transcript_path": "/home/me/.claude/projects/-home-me-app/t.jsonl",

@@ -165,7 +165,7 @@ impl Opened {
         Err(ControlError::new("client_file_read_only", message, hint))
     }
 
-    /// Claude Code (2.1.197) passes over a whole file that has a comment or a comma too many in it, and says nothing:
+    /// Claude Code passes over a whole file that has a comment or a comma too many in it, and says nothing:
     /// what would be written there would have no effect.
     pub(super) fn is_read(&self) -> Result<()> {
         let text = self.current.as_deref().unwrap_or_default();

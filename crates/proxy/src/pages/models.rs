@@ -1,9 +1,9 @@
-//! The model lists in both shapes (protocols A.9, B.8).
+//! The model lists in both shapes.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// Claude Code keeps only listed ids that begin with `claude` or `anthropic` (protocols B.8). What reads model ids
+/// Claude Code keeps only listed ids that begin with `claude` or `anthropic`. What reads model ids
 /// from clients takes it off again.
 pub const ANTHROPIC_PREFIX: &str = "anthropic/";
 

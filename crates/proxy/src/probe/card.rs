@@ -58,7 +58,7 @@ impl Flavour {
     }
 
     /// The protocol that works best with it. The local servers' own `/v1/messages` lose more than our
-    /// translation does (protocols E.5, F, G).
+    /// translation does.
     #[must_use]
     pub const fn protocol(self) -> Upstream {
         match self {

@@ -1,4 +1,4 @@
-//! LM Studio (protocols E.2, E.3): `/api/v1/models` since 0.4, `/api/v0/models` since 0.3.6. Older ones are known by
+//! LM Studio, by its REST API: `/api/v1/models` since 0.4, `/api/v0/models` since 0.3.6. Older ones are known by
 //! the words they answer unknown endpoints with, and their models are read from the plain list.
 
 use serde_json::Value;

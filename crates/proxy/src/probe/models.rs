@@ -1,5 +1,4 @@
-//! The plain model list `/v1/models`: vLLM, Anthropic and every other server tell themselves apart by its shape
-//! (protocols A.9, C.6, G.2).
+//! The plain model list `/v1/models`: vLLM, Anthropic and every other server tell themselves apart by its shape.
 
 use branchline_wire::Upstream;
 use serde_json::Value;

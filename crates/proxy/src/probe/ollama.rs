@@ -1,4 +1,4 @@
-//! Ollama (protocols G.1): `/api/version` and `/api/tags` tell that it is one, `/api/ps` what is loaded and with
+//! Ollama, by its own API: `/api/version` and `/api/tags` tell that it is one, `/api/ps` what is loaded and with
 //! which window, `/api/show` what a model can do. The last one reads the model file, so its answers are kept.
 
 use std::collections::HashMap;

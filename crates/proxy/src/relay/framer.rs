@@ -44,7 +44,7 @@ impl Framer {
     }
 }
 
-/// Leaves out the chunk that holds the usage and nothing else (protocols C.3).
+/// Leaves out the chunk that holds the usage and nothing else.
 fn without_usage_chunk(frames: Bytes) -> Bytes {
     const MARK: &[u8] = b"\"choices\":[]";
     if memchr::memmem::find(&frames, MARK).is_none() {

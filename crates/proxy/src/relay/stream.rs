@@ -24,7 +24,7 @@ pub(super) struct Stream<'t> {
     pub(super) begun: bool,
     start: Option<(Text<'static>, Text<'static>, Usage)>,
     pub(super) failure: Option<Failure>,
-    /// The answer came without its beginning (CLIProxyAPI #3697): its bytes cannot be passed on.
+    /// The answer came without its beginning (router-for-me/CLIProxyAPI#3697): its bytes cannot be passed on.
     headless: bool,
     /// `[DONE]` came.
     pub(super) done: bool,

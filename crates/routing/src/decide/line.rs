@@ -1,4 +1,4 @@
-//! Which models can answer what is wished for: DESIGN section 5, steps 3 and 7.
+//! Which models can answer what is wished for, and in which order they are tried.
 
 use super::wish::Wish;
 use super::{Candidate, Decision, Question, Refusal, afford, pools};

@@ -369,7 +369,7 @@ fn struggling() -> Struggle {
     Struggle { same_failure: 3, ..Struggle::default() }
 }
 
-/// DESIGN section 5, step by step: each line beats every line below it.
+/// The order of docs/rules.md, step by step: each line beats every line below it.
 #[test]
 fn the_steps_have_an_order_and_each_says_why() {
     let everything = || {

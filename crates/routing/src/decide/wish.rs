@@ -1,4 +1,4 @@
-//! What is wished for a request: DESIGN section 5, steps 1 and 3 to 6. Whether a model can take it is not asked here.
+//! What is wished for a request: what is forced, asked, ruled, scored. Whether a model can take it is not asked here.
 
 use super::{Decision, Dispatched, Question};
 use crate::rule::Then;

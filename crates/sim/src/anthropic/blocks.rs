@@ -1,5 +1,4 @@
-//! The rules of an Anthropic conversation: roles, blocks, tool pairing, signatures (protocols A.3,
-//! A.5).
+//! The rules of an Anthropic conversation: roles, blocks, tool pairing, signatures.
 
 use std::collections::HashSet;
 
@@ -83,14 +82,14 @@ impl Walk<'_, '_> {
             return;
         }
         for key in messages[index].as_object().into_iter().flatten().map(|(key, _)| key.as_str()) {
-            // Claude Code puts an effort on inline system messages (client notes section 4).
+            // Claude Code puts an effort on inline system messages.
             if !["role", "content", "output_config"].contains(&key) {
                 self.hard(&at, format!("{at}.{key}: Extra inputs are not permitted"));
             }
         }
     }
 
-    /// Protocols A.5: after a user turn, last or before an assistant turn.
+    /// Where Anthropic lets a system message stand: after a user turn, last or before an assistant turn.
     fn inline_system(&mut self, index: usize, messages: &[Value]) {
         let at = format!("messages.{index}");
         let local = self.rules.profile.is_local();
@@ -233,7 +232,7 @@ impl Walk<'_, '_> {
         for (number, inner) in list(block, "content").iter().enumerate() {
             let at = format!("{at}.content.{number}");
             match text(inner, "type") {
-                // LM Studio's own /v1/messages refuses them (localization #425).
+                // LM Studio's own /v1/messages refuses them (lmstudio-ai/localization#425).
                 "image" if self.rules.profile == Profile::LmStudio => {
                     self.hard(&at, "Invalid 'content' in tool_result: images are not supported.")
                 }

@@ -1,6 +1,6 @@
 //! The rules an Anthropic request must obey, apart from those of the conversation (`blocks`).
 //! On Anthropic itself every rule refuses; local servers' own `/v1/messages` are lenient and get
-//! the conversation rules only. Wording as far as clients rely on it: protocols A.8, B.6.
+//! the conversation rules only. Anthropic's wording where clients rely on it.
 
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ const FIELDS: &[&str] = &[
 const COUNT_FIELDS: &[&str] =
     &["model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"];
 
-/// Fields that exist only under a beta header (protocols A.2).
+/// Fields that exist only under a beta header.
 const BETA_FIELDS: &[(&str, &str)] = &[
     ("context_management", "context-management"),
     ("mcp_servers", "mcp-client"),
@@ -72,7 +72,7 @@ const BETA_FIELDS: &[(&str, &str)] = &[
     ("safeguards", "claude-code"),
 ];
 
-/// Fields that went with the dated version after 2023-06-01 (protocols A.1).
+/// Fields that went with the dated version after 2023-06-01.
 const SAMPLING: &[&str] = &["temperature", "top_p", "top_k"];
 
 /// All findings on a request, in the order Anthropic would report them.

@@ -1,4 +1,4 @@
-//! An answer as an Anthropic message: one object (protocols A.6), or events (A.7).
+//! An answer as an Anthropic message: one object, or events.
 
 use serde_json::{Value, json};
 

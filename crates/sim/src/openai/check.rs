@@ -1,5 +1,5 @@
 //! The rules a Chat Completions request must obey, apart from those of the conversation
-//! (`messages`). Sources: protocols C.1, C.2, E.4, F, H.
+//! (`messages`). Sources: OpenAI's API reference and the local servers' own pages.
 
 use serde_json::Value;
 
@@ -92,7 +92,7 @@ const FIELDS: &[&str] = &[
     "web_search_options",
 ];
 
-/// Fields local servers know on top (protocols C.4, E.4, F).
+/// Fields local servers know on top.
 const LOCAL_FIELDS: &[&str] = &[
     "top_k",
     "min_p",

@@ -47,7 +47,7 @@ impl Walk<'_, '_> {
         }
         let strict = self.rules.strict_fields;
         let mut known = vec!["role", "content", "name", "tool_calls", "tool_call_id", "refusal"];
-        // Thinking goes back to those who gave it (protocols C.4); a strict server knows no such field.
+        // Thinking goes back to those who gave it; a strict server knows no such field.
         if !strict {
             known.extend(["reasoning_content", "reasoning", "reasoning_details"]);
         }
@@ -173,7 +173,7 @@ impl Walk<'_, '_> {
     }
 
     fn tool_parts(&mut self, at: &str, parts: &[Value]) {
-        // llama.cpp alone takes pictures here (protocols C.2).
+        // llama.cpp alone takes pictures here.
         let pictures = self.rules.profile == Profile::LlamaCpp && self.rules.model.vision;
         for part in parts {
             match text(part, "type") {

@@ -1,4 +1,4 @@
-//! An answer as a Chat Completion: one object, or chunks (protocols C.3).
+//! An answer as a Chat Completion: one object, or chunks.
 
 use serde_json::{Map, Value, json};
 

@@ -1,5 +1,5 @@
 //! Each server's words and shapes for a refusal. Wording is load-bearing: clients match on it.
-//! Sources: protocols A.8, C.5, E.5, F, G, H.
+//! Sources: the error pages of their documentations, and bug reports for what those leave out.
 
 use serde_json::{Value, json};
 
@@ -190,7 +190,7 @@ fn no_images(profile: Profile) -> Said {
 
 fn grammar(profile: Profile, keyword: &str) -> Said {
     match profile {
-        // LM Studio passes the engine's 400 on as a 500 (#2220).
+        // LM Studio passes the engine's 400 on as a 500 (lmstudio-ai/lmstudio-bug-tracker#2220).
         Profile::LmStudio => {
             (500, "", format!("Engine protocol predict request returned 400: failed to parse grammar ({keyword})"))
         }

@@ -1,4 +1,4 @@
-//! Model lists, status pages and load/unload of each server (protocols A.9, E.2–E.4, F, G).
+//! Model lists, status pages and load/unload of each server, as their documentations show them.
 
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ fn openai_or_anthropic(profile: Profile, jit: bool, models: &[Model]) -> Value {
         Profile::Anthropic => anthropic(models),
         Profile::LlamaCpp => json!({"object": "list", "data": models.iter().map(llama_cpp).collect::<Vec<_>>()}),
         _ => {
-            // Without JIT, LM Studio lists only what is loaded (protocols E.1).
+            // Without JIT, LM Studio lists only what is loaded.
             let listed = models.iter().filter(|model| profile != Profile::LmStudio || jit || model.loaded);
             json!({"object": "list", "data": listed.map(|model| openai(profile, model)).collect::<Vec<_>>()})
         }

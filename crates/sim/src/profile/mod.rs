@@ -14,9 +14,9 @@ pub enum Profile {
     LmStudio,
     /// llama.cpp `llama-server` (protocols F).
     LlamaCpp,
-    /// Ollama (protocols G.1).
+    /// Ollama.
     Ollama,
-    /// vLLM (protocols G.2).
+    /// vLLM.
     Vllm,
     /// OpenAI and servers just like it (protocols C).
     OpenAi,
@@ -102,7 +102,7 @@ impl Profile {
         }
     }
 
-    /// The field thinking has in OpenAI answers (protocols C.4); `None` where it stays hidden.
+    /// The field thinking has in OpenAI answers; `None` where it stays hidden.
     pub(crate) fn reasoning_field(self) -> Option<&'static str> {
         match self {
             Self::LmStudio | Self::LlamaCpp => Some("reasoning_content"),

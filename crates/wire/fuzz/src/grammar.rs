@@ -85,7 +85,7 @@ pub fn hub_events(events: &[&str]) {
     assert!(matches!(events.last(), Some(&("end" | "error"))), "{events:?}");
 }
 
-/// Protocols A.7, to the letter.
+/// The order of events that Anthropic's documentation of streaming gives, to the letter.
 pub fn anthropic_stream(frames: &[(String, String)]) {
     let mut state = Anthropic::default();
     for (event, data) in frames {

@@ -12,7 +12,7 @@ pub mod stream;
 /// so blocks that carry it are left out when the conversation goes there.
 pub const MINTED_SIGNATURE: &str = "branchline";
 
-/// Whether a signature cannot be Anthropic's: none at all, ours, or a UUID as vLLM makes them (protocols G.2).
+/// Whether a signature cannot be Anthropic's: none at all, ours, or a UUID as vLLM makes them.
 /// Anthropic's are base64, which has no hyphen.
 #[must_use]
 pub fn is_foreign_signature(signature: &Text<'_>) -> bool {

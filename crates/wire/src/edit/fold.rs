@@ -1,4 +1,4 @@
-//! Instructions in the middle of a conversation, folded into the user's turns beside them (protocols B.5).
+//! Instructions in the middle of a conversation, folded into the user's turns beside them.
 //!
 //! Chat templates of local models refuse them, and moving them to the front would change the beginning of every later
 //! request, so that the server reads the whole prompt again. The same message always folds to the same text.

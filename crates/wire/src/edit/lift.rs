@@ -1,5 +1,5 @@
 //! Images in the results of tools, put behind the results: some servers' own `/v1/messages` take only text in there
-//! (LM Studio, localization #425).
+//! (LM Studio, lmstudio-ai/localization#425).
 
 use crate::hub::{Block, BlockKind, Content, Request};
 use crate::text::Text;

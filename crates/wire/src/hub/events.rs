@@ -67,7 +67,7 @@ impl Usage {
     }
 }
 
-/// Why an answer ended (protocols A.6).
+/// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
     /// Done.
@@ -175,7 +175,7 @@ impl Failure {
     }
 }
 
-/// The causes a client can act on (protocols A.8, C.5).
+/// The causes a client can act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailureKind {
     /// The request is wrong (400).
@@ -205,7 +205,7 @@ pub enum FailureKind {
     Timeout,
     /// The backend is overloaded (503, 529).
     Overloaded,
-    /// The backend's grammar builder refused a tool schema (llama.cpp, LM Studio #2220).
+    /// The backend's grammar builder refused a tool schema (llama.cpp, lmstudio-ai/lmstudio-bug-tracker#2220).
     Grammar,
     /// The model cannot see images.
     NoVision,

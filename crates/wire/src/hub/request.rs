@@ -82,7 +82,7 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
-    /// Instructions in the middle of a conversation (protocols A.5).
+    /// Instructions in the middle of a conversation.
     System,
 }
 
@@ -221,7 +221,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// The kinds of block the hub understands (protocols A.3).
+/// The kinds of block the hub understands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlockKind<'a> {
     /// `text`

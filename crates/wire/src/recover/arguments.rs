@@ -82,7 +82,7 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// A value written without quotes, as the schema says (protocols I.3): strings stay as they are, others are read as
+/// A value written without quotes, as the schema says: strings stay as they are, others are read as
 /// JSON, then as Python; what is neither is a string.
 fn read_raw(raw: &str, schema: &Schema) -> String {
     let text = raw.strip_prefix("\r\n").or_else(|| raw.strip_prefix('\n')).unwrap_or(raw);

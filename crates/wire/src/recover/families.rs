@@ -1,4 +1,4 @@
-//! The ways models write calls, thoughts and leaked specials: one row each (protocols I.1, I.2).
+//! The ways models write calls, thoughts and leaked specials: one row each.
 //!
 //! Every file has the same three things: its rows, the reader of their grammar, and the writer that renders a call
 //! the way the family writes it. Rows are tried in order at a marker; the first that does not say "not mine" decides.

@@ -39,8 +39,7 @@ impl<'t> Tools<'t> {
         self.0.is_empty()
     }
 
-    /// The tool that is meant: the exact name, else whatever the case, else without what models put around names
-    /// (protocols I.3).
+    /// The tool that is meant: the exact name, else whatever the case, else without what models put around names.
     pub(super) fn find(&self, written: &str) -> Option<&Tool<'t>> {
         self.exactly(written).or_else(|| self.exactly(stripped(written)))
     }

@@ -21,7 +21,7 @@ fn fits(open: &str, delta: &str) -> bool {
     }
 }
 
-/// The grammar of protocols A.7. Gives whether the stream is complete.
+/// The order of events of Anthropic's streams. Gives whether the stream is complete.
 pub(crate) fn check_grammar(frames: &[(String, Value)]) -> Result<bool, TestCaseError> {
     let (mut started, mut stopped, mut ended) = (false, false, false);
     let (mut open, mut next): (Option<String>, u64) = (None, 0);

@@ -290,7 +290,7 @@ fn image(source: &ImageSource<'_>, out: &mut Writer) {
     out.close();
 }
 
-/// Writes a whole answer, all members of protocols A.6 included.
+/// Writes a whole answer, with every member that Anthropic's API reference names.
 #[must_use]
 pub fn response(response: &Response<'_>) -> Vec<u8> {
     let mut mint = ids::Mint::default();

@@ -1,4 +1,4 @@
-//! Error answers in both directions (protocols A.8, B.6).
+//! Error answers in both directions.
 
 use crate::failure;
 use crate::hub::{Failure, FailureKind};
@@ -22,8 +22,7 @@ pub fn encode(failure: &Failure, request_id: &str) -> (u16, Vec<u8>) {
     (status(&failure.kind), body)
 }
 
-/// Whether a model refused system messages in the middle of the conversation: Sonnet 5 and older know none
-/// (protocols A.5).
+/// Whether a model refused system messages in the middle of the conversation: Sonnet 5 and older know none.
 #[must_use]
 pub fn refuses_inline_system(failure: &Failure) -> bool {
     let message = &failure.message;
@@ -74,7 +73,7 @@ const fn kind(kind: &FailureKind) -> &'static str {
     }
 }
 
-/// Claude Code compacts only when it reads this wording, and lowers `max_tokens` only on the other one (B.6).
+/// Claude Code compacts only when it reads this wording, and lowers `max_tokens` only on the other one.
 fn message(failure: &Failure) -> String {
     let FailureKind::PromptTooLong { tokens, maximum } = failure.kind else { return failure.message.clone() };
     let words = &failure.message;

@@ -1,4 +1,4 @@
-//! Streamed answers in both directions (protocols A.7).
+//! Streamed answers in both directions.
 
 mod decode;
 mod encode;

@@ -1,4 +1,4 @@
-//! OpenAI error envelopes (protocols C.5). What comes in may have any shape: `failure` reads them all.
+//! OpenAI error envelopes. What comes in may have any shape: `failure` reads them all.
 
 use crate::failure;
 use crate::hub::{Failure, FailureKind};

@@ -1,4 +1,4 @@
-//! Streamed answers, both directions (protocols C.3).
+//! Streamed answers, both directions.
 //!
 //! The decoder is one machine over parts that appear in any order and mix; the hub's blocks are sequential.
 //! So the first unfinished part streams, what comes for later ones waits behind it.

@@ -44,7 +44,7 @@ pub(in crate::recover) const CLOSERS: &[&str] = &[
     "</s>",
 ];
 
-/// Leaked specials (protocols I.3).
+/// Leaked specials: marks of a chat template that models write into the text.
 const LEAKED: &[&str] = &[
     "<|im_end|>",
     "<|im_start|>assistant",

@@ -1,4 +1,4 @@
-//! Thoughts written into the text (protocols I.2). They begin only where nothing was said yet; a closing mark without
+//! Thoughts written into the text. They begin only where nothing was said yet; a closing mark without
 //! an opening one means that the prompt held it.
 
 use super::{At, BASE, Family, Kind};

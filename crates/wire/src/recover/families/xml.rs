@@ -1,5 +1,5 @@
 //! `<function=f>` with parameters as elements (Qwen3-Coder, Seed-OSS) or as JSON (Functionary 3.1, Groq). The tag
-//! around it is often missing (qwen-code #783, llama.cpp #15012).
+//! around it is often missing (QwenLM/qwen-code#783, ggml-org/llama.cpp#15012).
 
 use super::{BASE, Family, element_text, members};
 use crate::recover::step::{Arguments, Draft, Found, Read, Reader, Stuck, Value};

@@ -1,4 +1,4 @@
-//! Content blocks (protocols A.3).
+//! Content blocks of Anthropic's Messages API.
 
 use super::{Path, REQUIRED, Result, must_open, string};
 use crate::codec::DecodeError;

@@ -1,4 +1,4 @@
-//! The conversation as Anthropic wants it (protocols A.3, A.5, L.4): turns alternate, every call is answered in the
+//! The conversation as Anthropic wants it: turns alternate, every call is answered in the
 //! very next turn, results stand first in theirs.
 
 use super::{Writer, block, content, extra, kind, role};
@@ -136,7 +136,7 @@ fn note_parts(block: &Block<'_>, path: &dyn Fn() -> String, dropped: &mut Vec<Dr
     }
 }
 
-/// Where Anthropic lets instructions stand in the middle of a conversation (A.5).
+/// Where Anthropic lets instructions stand in the middle of a conversation.
 fn may_stay(messages: &[Message<'_>], at: usize) -> bool {
     let after_user = at > 0 && messages[at - 1].role == Role::User;
     after_user && messages.get(at + 1).is_none_or(|next| next.role == Role::Assistant)

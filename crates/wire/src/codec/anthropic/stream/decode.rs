@@ -37,7 +37,7 @@ struct Frame<'a> {
 impl Decoder {
     /// Reads one frame.
     pub fn frame(&mut self, event: &str, data: &str, out: Out<'_>) {
-        // OpenRouter sends OpenAI's end mark behind `message_stop` (protocols C.6).
+        // OpenRouter sends OpenAI's end mark behind `message_stop`.
         if self.ended || data.is_empty() || data == "[DONE]" {
             return;
         }

@@ -166,7 +166,7 @@ impl Encoder {
 
     fn close(&mut self, out: &mut Vec<u8>) {
         if self.open == Some(Open::Thinking { signed: false }) {
-            // A mark by which these thoughts are known when they come back (protocols A.3).
+            // A mark by which these thoughts are known when they come back.
             self.delta(&Delta::Signature(Text::escaped(MINTED_SIGNATURE)), out);
         }
         if self.open.take().is_none() {

@@ -93,7 +93,7 @@ fn result_id<'r>(block: &'r Block<'_>) -> Option<&'r str> {
     }
 }
 
-/// Claude Code's attribution line changes between requests: it would spoil every prompt cache (protocols B.5).
+/// Claude Code's attribution line changes between requests: it would spoil every prompt cache.
 fn without_billing(text: &str) -> &str {
     if !text.starts_with("x-anthropic-billing-header") {
         return text;
@@ -207,7 +207,8 @@ impl Writer<'_> {
 
     fn reasoning(&mut self, thoughts: &[(&Text<'_>, Place)], calls: bool) {
         if calls && self.dialect.reasoning_replay == ReasoningReplay::ReasoningContent {
-            // DeepSeek refuses a call turn without the field even when the thoughts were lost (CCR #1378).
+            // DeepSeek refuses a call turn without the field even when the thoughts were lost
+            // (musistudio/claude-code-router#1378).
             let texts: Vec<&str> = thoughts.iter().map(|(text, _)| text.as_escaped()).collect();
             self.out.push_str(",\"reasoning_content\":");
             return quoted(&texts, self.out);
@@ -289,7 +290,7 @@ impl Writer<'_> {
     }
 }
 
-/// Takes the images out of a tool result: OpenAI and LM Studio refuse them there (protocols C.2).
+/// Takes the images out of a tool result: OpenAI and LM Studio refuse them there.
 fn lift<'r>(found: Vec<Part<'r>>, lifted: &mut Vec<Part<'r>>) -> Vec<Part<'r>> {
     let mut kept = Vec::with_capacity(found.len());
     for part in found {

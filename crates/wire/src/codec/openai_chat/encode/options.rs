@@ -100,7 +100,7 @@ fn reasoning(request: &Request<'_>, dialect: &Dialect, out: &mut String, dropped
     }
 }
 
-/// Never effort and `enabled: false` together (CCR #1378).
+/// Never effort and `enabled: false` together (musistudio/claude-code-router#1378).
 fn reasoning_object(thinking: Option<Thinking>, effort: Option<&str>, request: &Request<'_>, out: &mut String) {
     match (thinking, effort) {
         (Some(Thinking::Disabled), _) => out.push_str(",\"reasoning\":{\"enabled\":false}"),

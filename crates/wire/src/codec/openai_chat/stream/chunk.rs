@@ -43,7 +43,7 @@ pub(in super::super) struct CallDelta<'a> {
 
 impl<'a> CallDelta<'a> {
     /// The arguments, where none came before. No object begins with `null`: some servers write it where there are no
-    /// arguments (litellm #5063). Behind others it is a value like any other.
+    /// arguments (BerriAI/litellm#5063). Behind others it is a value like any other.
     pub(in super::super) fn first_arguments(&self) -> Option<&Text<'a>> {
         self.arguments.as_ref().filter(|text| !text.is("null"))
     }
@@ -121,7 +121,7 @@ pub(in super::super) fn read_delta(source: &str) -> Result<Delta<'_>, Error> {
             "content" if value.starts_with('[') => content_list(value, &mut delta),
             "content" => delta.text = filled(value),
             "reasoning_content" => delta.thinking = filled(value),
-            // vLLM, Groq, OpenRouter, Ollama (protocols C.4); some send both names with the same text.
+            // vLLM, Groq, OpenRouter, Ollama; some send both names with the same text.
             "reasoning" => other_thinking = filled(value),
             "refusal" => delta.refusal = filled(value),
             "tool_calls" if value.starts_with('[') => delta.calls = calls(value)?,

@@ -285,7 +285,7 @@ impl Decoder {
     /// Ends the answer. `whole`: the backend said that it was done.
     fn complete(&mut self, whole: bool, out: Out<'_>) {
         if !self.started {
-            // LM Studio answers a prompt over its window with 200 and nothing (#2339).
+            // LM Studio answers a prompt over its window with 200 and nothing (lmstudio-ai/lmstudio-bug-tracker#2339).
             let mut failure = Failure::new(FailureKind::Api, "the server ended the stream without an answer");
             failure.code = Some("empty_stream".to_owned());
             return self.fail(failure, out);
