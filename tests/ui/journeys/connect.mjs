@@ -60,6 +60,13 @@ export const journeys = {
     await page.getByRole('button', { name: 'Take it back' }).click();
     await page.getByRole('button', { name: 'Overwrite' }).waitFor();
     assert.ok(readFileSync(file, 'utf8').includes('http://other'));
+    // What somebody changed meanwhile stays, and is named.
+    await page.getByRole('button', { name: 'Overwrite' }).click();
+    await page.getByRole('button', { name: 'Take it back' }).waitFor();
+    writeFileSync(file, readFileSync(file, 'utf8').replace(engine.url, 'http://third'));
+    await page.getByRole('button', { name: 'Take it back' }).click();
+    await page.getByText('but not env.ANTHROPIC_BASE_URL').waitFor();
+    assert.ok(readFileSync(file, 'utf8').includes('http://third'));
   },
 
   async 'other clients have theirs, and what is copied works'({ engine, open }) {

@@ -59,13 +59,19 @@ export const journeys = {
     await checkAccess(page);
     await demo.getByRole('link', { name: 'Watch the log' }).click();
     await page.getByRole('heading', { level: 1, name: 'Live log' }).waitFor();
+    // Whoever comes back is not offered a second one, until the first is over.
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await demo.getByRole('button', { name: 'Playing…' }).waitFor();
     await eventually(async () => (await engine.rpc('requests.list')).records.some((record) => record.fallback !== null), 60_000);
     await eventually(async () => !(await engine.rpc('demo.state')).playing);
+    await demo.getByRole('button', { name: 'Play a session' }).waitFor();
   },
 
   async 'where real models answer there is nothing to play'({ engine, open }) {
     const page = await open();
+    const told = page.waitForResponse((response) => response.request().postData()?.includes('demo.state') ?? false);
     await signIn(page, await engine('empty'));
+    await (await told).finished();
     await page.getByText('No backend is set up').waitFor();
     assert.equal(await page.getByRole('button', { name: 'Play a session' }).count(), 0);
   },

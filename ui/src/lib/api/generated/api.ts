@@ -572,7 +572,11 @@ exact: boolean,
 /**
  * Values that others have changed since, and that stay.
  */
-kept: Array<string>, };
+kept: Array<string>, 
+/**
+ * The file was deleted by others: this copy of what it was before is kept.
+ */
+copy: string | null, };
 
 /**
  * How a settings file stands.

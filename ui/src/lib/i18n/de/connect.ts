@@ -43,7 +43,10 @@ export const connect: Catalogue['connect'] = {
     update: 'Auf den neuesten Stand bringen',
     undo: 'Zurücknehmen',
     written: 'Eingetragen',
-    undone: 'Zurückgenommen',
+    undone: 'Zurückgenommen: Die Datei ist wieder, wie sie war',
+    undoneRest: 'Zurückgenommen. Andere Änderungen seither bleiben in der Datei.',
+    undoneKept: (names: string) => `Zurückgenommen, aber nicht ${names}: seither geändert, bleibt also stehen.`,
+    undoneGone: (copy: string) => `Die Datei gibt es nicht mehr. Was vorher darin stand, liegt in ${copy}.`,
   },
   others: {
     title: 'Andere Clients',

@@ -41,7 +41,10 @@ export const connect = {
     update: 'Bring up to date',
     undo: 'Take it back',
     written: 'Written',
-    undone: 'Taken back',
+    undone: 'Taken back: the file is what it was',
+    undoneRest: 'Taken back. Other changes since stay in the file.',
+    undoneKept: (names: string) => `Taken back, but not ${names}: changed since, so they stay.`,
+    undoneGone: (copy: string) => `The file is gone. What was in it before is in ${copy}.`,
   },
   others: {
     title: 'Other clients',

@@ -43,7 +43,10 @@ export const connect: Catalogue['connect'] = {
     update: '更新',
     undo: '还原',
     written: '已写入',
-    undone: '已还原',
+    undone: '已还原：文件与原来一致',
+    undoneRest: '已还原。此后的其他改动保留在文件中。',
+    undoneKept: (names: string) => `已还原，但 ${names} 此后被改过，予以保留。`,
+    undoneGone: (copy: string) => `文件已不存在。原来的内容在 ${copy}。`,
   },
   others: {
     title: '其他客户端',
