@@ -101,6 +101,14 @@ fn no_source_file_is_too_long() {
 }
 
 /// Source files that are not tests themselves.
+/// Podman reads the first, Docker knows only the second.
+#[test]
+fn every_container_engine_leaves_out_the_same() {
+    let [podman, docker] = [".containerignore", ".dockerignore"]
+        .map(|name| fs::read_to_string(pages::root().join(name)).unwrap_or_default());
+    assert!(podman.contains("ui/node_modules") && podman == docker, "{podman}\n---\n{docker}");
+}
+
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files = Vec::new();
