@@ -10,7 +10,7 @@ use crate::outline::{hint_for, nearest};
 use crate::resolve::{Auth, ResolvedBackend, dialect_flags};
 use branchline_routing::POOL;
 
-use crate::schema::{BackendSettings, Diet, Mode, ModelRef, Role, ServerSettings, Settings, is_backend_name};
+use crate::schema::{BackendSettings, Diet, Handling, Mode, ModelRef, Role, ServerSettings, Settings, is_backend_name};
 
 mod rules;
 
@@ -157,6 +157,14 @@ fn check_throwaway(settings: &Settings, found: &mut Findings) {
             let path = KeyPath::keys(["throwaway", key]);
             found.problem(&path, "\"answer\" is not possible here: only a model can do it", hint_for(&path));
         }
+    }
+    if settings.throwaway.quota_probe == Handling::Background {
+        let path = KeyPath::keys(["throwaway", "quota_probe"]);
+        found.problem(
+            &path,
+            "\"background\" is not possible here: it is answered, or sent on as asked",
+            hint_for(&path),
+        );
     }
 }
 

@@ -207,6 +207,15 @@ fn a_port_of_ours_that_a_local_server_usually_has_is_said_and_the_server_left_ou
 }
 
 #[test]
+fn who_may_not_deal_with_a_side_request_is_refused() {
+    let report = check("[throwaway]\nquota_probe = \"background\"\ncommand = \"answer\"\ntitle = \"background\"\n");
+    let mut found = places(&report.problems);
+    found.sort();
+    assert_eq!(found, ["throwaway.command @ 3", "throwaway.quota_probe @ 2"]);
+    assert_eq!(report.settings.throwaway, crate::schema::Throwaway::default());
+}
+
+#[test]
 fn other_machines_get_in_only_on_purpose_and_with_the_token() {
     assert_eq!(places(&check("[server]\nhost = \"0.0.0.0\"\n").problems), ["server.host @ 2"]);
     let open = "[server]\nhost = \"::\"\nallow_remote = true\nrequire_token = false\n";
