@@ -100,7 +100,6 @@ fn no_source_file_is_too_long() {
     assert!(long.is_empty(), "{long:#?}");
 }
 
-/// Source files that are not tests themselves.
 /// Podman reads the first, Docker knows only the second.
 #[test]
 fn every_container_engine_leaves_out_the_same() {
@@ -109,6 +108,7 @@ fn every_container_engine_leaves_out_the_same() {
     assert!(podman.contains("ui/node_modules") && podman == docker, "{podman}\n---\n{docker}");
 }
 
+/// Source files that are not tests themselves.
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files = Vec::new();
