@@ -85,6 +85,11 @@ impl Shelf {
         self.folder.join(format!("{}.{}.before", self.id, short(before)))
     }
 
+    /// The same once nobody but the user needs it: no later connection removes it.
+    pub(super) fn orphan_file(&self, before: &str) -> PathBuf {
+        self.folder.join(format!("{}.{}.before", short(before), self.id))
+    }
+
     /// The journal, where there is one that reads. One that does not is of a newer version, or damaged.
     pub(super) fn journal(&self) -> std::io::Result<Option<Journal>> {
         let bytes = match fs::read(self.journal_file()) {

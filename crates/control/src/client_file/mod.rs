@@ -127,6 +127,8 @@ pub struct ClientFileUndone {
     pub exact: bool,
     /// Values that others have changed since, and that stay.
     pub kept: Vec<String>,
+    /// The file was deleted by others: this copy of what it was before is kept.
+    pub copy: Option<String>,
 }
 
 /// Claude Code's settings file of this user: `CLAUDE_CONFIG_DIR` moves it.
@@ -153,12 +155,20 @@ pub fn variables(file: &Path) -> Map<String, Value> {
 }
 
 /// Writes a file of ours that only this user can read, whole or not at all. Others may write the same one just now.
+/// Files beside it whose names `is_left` knows as not needed any more go.
 ///
 /// # Errors
 /// A data folder that cannot be written to.
-pub fn write_private(data_dir: &Path, name: &str, text: &str) -> Result<PathBuf> {
+pub fn write_private(data_dir: &Path, name: &str, text: &str, is_left: impl Fn(&str) -> bool) -> Result<PathBuf> {
     let _lock = lock(data_dir)?;
-    let file = data_dir.join(FOLDER).join(name);
+    let folder = data_dir.join(FOLDER);
+    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        if is_left(&entry.file_name().to_string_lossy()) {
+            // One that cannot be removed now is tried again by the next.
+            let _ = Real.remove(&entry.path());
+        }
+    }
+    let file = folder.join(name);
     Real.write(&file, text.as_bytes()).map_err(|error| unwritable_data(&file, &error))?;
     Ok(file)
 }
@@ -220,13 +230,11 @@ fn connect_on(
     if !view.is_settled() {
         opened.writable()?;
         let (bytes, journal) = merged(&opened, &wanted)?;
-        let keep = || -> std::io::Result<()> {
-            opened.shelf.keep(disk, &journal, opened.base.as_deref())?;
-            opened.unchanged()?;
-            disk.write(&opened.target, &bytes)?;
-            opened.shelf.tidy(disk, journal.before.as_deref())
-        };
-        keep().map_err(|error| unwritable(&opened.target, &error))?;
+        let ours = |error: std::io::Error| unwritable_data(opened.shelf.folder(), &error);
+        opened.shelf.keep(disk, &journal, opened.base.as_deref()).map_err(ours)?;
+        let write = || opened.unchanged().and_then(|()| disk.write(&opened.target, &bytes));
+        write().map_err(|error| unwritable(&opened.target, &error))?;
+        opened.shelf.tidy(disk, journal.before.as_deref()).map_err(ours)?;
     }
     look(file, data_dir, &wanted)
 }
@@ -300,27 +308,30 @@ fn disconnect_on(disk: &impl Disk, file: &Path, data_dir: &Path) -> Result<Clien
             "another data folder is named with --data-dir, another file with --settings",
         ));
     };
+    let copy = opened.orphan(journal);
     let undone = ClientFileUndone {
+        copy: copy.as_ref().map(|(file, _)| file.display().to_string()),
         file: opened.target.display().to_string(),
         exact: opened.base.as_deref().map(hash) == journal.before,
         kept: opened.changed_by_others(journal)?,
     };
-    let undo = || -> std::io::Result<()> {
-        match &opened.base {
-            base if *base == opened.current => {}
-            Some(bytes) => {
-                opened.unchanged()?;
-                disk.write(&opened.target, bytes)?;
-            }
-            None => disk.remove(&opened.target)?,
-        }
-        disk.remove(&opened.shelf.journal_file())?;
-        opened.shelf.tidy(disk, None)
+    let undo = || match &opened.base {
+        base if *base == opened.current => Ok(()),
+        Some(bytes) => opened.unchanged().and_then(|()| disk.write(&opened.target, bytes)),
+        None => disk.remove(&opened.target),
     };
     if opened.base != opened.current {
         opened.writable()?;
     }
     undo().map_err(|error| unwritable(&opened.target, &error))?;
+    let clear = || -> std::io::Result<()> {
+        if let Some((file, bytes)) = &copy {
+            disk.write(file, bytes)?;
+        }
+        disk.remove(&opened.shelf.journal_file())?;
+        opened.shelf.tidy(disk, None)
+    };
+    clear().map_err(|error| unwritable_data(opened.shelf.folder(), &error))?;
     Ok(undone)
 }
 

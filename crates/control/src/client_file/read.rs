@@ -98,6 +98,12 @@ impl Opened {
         Ok(changed)
     }
 
+    /// The file was deleted by others, and not by us: what it was before, and where that stays.
+    pub(super) fn orphan(&self, journal: &Journal) -> Option<(PathBuf, Vec<u8>)> {
+        let before = journal.before.as_deref().filter(|_| self.current.is_none())?;
+        Some((self.shelf.orphan_file(before), self.shelf.copy(before)?))
+    }
+
     /// The wanted values, and the status line where it is ours already: connecting again does not take it away.
     pub(super) fn with_earlier(&self, wanted: &[Wanted]) -> Result<Vec<Wanted>> {
         let mut all = wanted.to_vec();

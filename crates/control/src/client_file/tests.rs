@@ -142,8 +142,25 @@ fn a_file_that_somebody_removed_stays_gone_and_is_not_called_what_it_was() {
     let rig = Rig::with(WILD[2]);
     rig.connect().unwrap();
     fs::remove_file(rig.file()).unwrap();
-    assert!(!rig.disconnect().unwrap().exact);
-    assert!(!rig.file().exists());
+    let undone = rig.disconnect().unwrap();
+    assert!(!undone.exact && !rig.file().exists());
+    // What it was is not lost with it, whatever comes next.
+    let copy = undone.copy.unwrap();
+    rig.connect().unwrap();
+    assert_eq!(rig.disconnect().unwrap().copy, None);
+    assert_eq!(fs::read_to_string(copy).unwrap(), WILD[2]);
+}
+
+#[test]
+fn what_cannot_be_written_is_named_our_own_papers_too() {
+    for (steps, named, not) in
+        [(0, "connect", "settings.json"), (1, "connect", "settings.json"), (2, "settings.json", "connect")]
+    {
+        let rig = Rig::with(WILD[2]);
+        let error =
+            connect_on(&Dying::at(steps, false), &rig.file(), &rig.data(), &vars("http://a"), false).unwrap_err();
+        assert!(error.message.contains(named) && !error.message.contains(not), "{steps}: {error}");
+    }
 }
 
 #[test]
