@@ -148,7 +148,7 @@ pub(crate) struct ConnectArgs {
     #[arg(long)]
     pub(crate) statusline: bool,
     /// Overwrite values that are not Branchline's; `disconnect` brings them back
-    #[arg(long)]
+    #[arg(long, requires = "write")]
     pub(crate) replace: bool,
     /// Another file than the user's own
     #[arg(long, value_name = "FILE")]

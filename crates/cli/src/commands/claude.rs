@@ -26,7 +26,8 @@ pub(crate) async fn run(context: Context, args: ClaudeArgs) -> Result<ExitCode> 
     match door::running(&context).await {
         Some(client) => {
             let env = Door::Running(client).ask("connect.env", json!({ "route": args.route })).await?;
-            replace_by(command(&context, &env, args.args)?)
+            let (started, _told) = command(&context, &env, args.args)?;
+            replace_by(started)
         }
         None => on_an_engine_of_its_own(context, args).await,
     }
@@ -44,7 +45,7 @@ async fn on_an_engine_of_its_own(context: Context, args: ClaudeArgs) -> Result<E
     say_what_is_missing(&house);
     let env = Door::Inside(house.engine.clone()).ask("connect.env", json!({ "route": args.route })).await;
     let ended = match env.and_then(|env| command(&context, &env, args.args)) {
-        Ok(command) => child(command, signals).await,
+        Ok((started, _told)) => child(started, signals).await,
         Err(error) => Err(error),
     };
     match house.close().await {
@@ -67,18 +68,31 @@ fn program() -> PathBuf {
     std::env::var_os(PROGRAM_VARIABLE).filter(|name| !name.is_empty()).map_or_else(|| "claude".into(), PathBuf::from)
 }
 
-fn command(context: &Context, env: &EnvRes, args: Vec<OsString>) -> Result<Command> {
+/// What is to be started, and the file made for it, where one is needed.
+fn command(context: &Context, env: &EnvRes, args: Vec<OsString>) -> Result<(Command, Option<Told>)> {
     let mut command = Command::new(program());
-    if let Some(file) = louder_settings(context, env, &args)? {
+    let told = louder_settings(context, env, &args)?;
+    if let Some(Told(file)) = &told {
         command.arg("--settings").arg(file);
     }
     command.args(args).envs(env.vars.iter().map(|var| (&var.name, &var.value)));
-    Ok(command)
+    Ok((command, told))
+}
+
+/// A file for one session; it holds the token, and goes with the session. Where Claude Code takes the place of this
+/// process, the next one sweeps it.
+struct Told(PathBuf);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        // One that stays is swept by the next.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// What a settings file of Claude Code sets beats the environment, so where one names another address or
 /// model, ours are told in a file too: that of `--settings` beats the user's and the project's. Theirs are only read.
-fn louder_settings(context: &Context, env: &EnvRes, args: &[OsString]) -> Result<Option<PathBuf>> {
+fn louder_settings(context: &Context, env: &EnvRes, args: &[OsString]) -> Result<Option<Told>> {
     let project = |name: &str| PathBuf::from(".claude").join(name);
     let files = [client_file::usual().ok(), Some(project("settings.json")), Some(project("settings.local.json"))];
     let set: Vec<_> = files.into_iter().flatten().map(|file| client_file::variables(&file)).collect();
@@ -92,17 +106,31 @@ fn louder_settings(context: &Context, env: &EnvRes, args: &[OsString]) -> Result
         return Ok(None);
     }
     let text = client_env::render(&env.vars, Shell::Settings);
-    // Sessions side by side may have different routes; the same ones share a file.
-    let name = format!("claude-{:016x}.json", fingerprint(&text));
-    let file = client_file::write_private(&context.paths.data_dir, &name, &text)?;
-    Ok(Some(std::path::absolute(&file).unwrap_or(file)))
+    // Sessions side by side may have different routes: each has its own, as long as this process lives, or Claude Code
+    // in its place.
+    let name = format!("claude-{}.json", std::process::id());
+    let file = client_file::write_private(&context.paths.data_dir, &name, &text, is_left)?;
+    Ok(Some(Told(std::path::absolute(&file).unwrap_or(file))))
 }
 
-fn fingerprint(text: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
+/// Whether a file, or what was to become one, was made for a session that has ended.
+fn is_left(name: &str) -> bool {
+    let made_for = name.trim_start_matches('.').strip_prefix("claude-").and_then(|rest| rest.split_once(".json"));
+    made_for.is_some_and(|(process, _)| !process.parse().is_ok_and(is_alive))
+}
+
+/// One of another user's is alive, too.
+#[cfg(unix)]
+fn is_alive(process: u32) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+    let id = i32::try_from(process).ok().and_then(Pid::from_raw);
+    id.is_some_and(|id| test_kill_process(id) != Err(rustix::io::Errno::SRCH))
+}
+
+/// Not known here: what a killed session left is kept.
+#[cfg(not(unix))]
+const fn is_alive(_: u32) -> bool {
+    true
 }
 
 /// Nothing of ours is needed any more: terminal, signals and exit code are Claude Code's own.
@@ -153,4 +181,21 @@ fn exit_code(status: ExitStatus) -> ExitCode {
     let killed_by: Option<i32> = None;
     let code = status.code().or(killed_by.map(|signal| 128 + signal)).unwrap_or(1);
     ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_left;
+
+    #[test]
+    fn only_files_of_sessions_that_have_ended_are_swept() {
+        let own = format!("claude-{}.json", std::process::id());
+        for name in [own.as_str(), "lock", "0123456789abcdef.json", "0123456789abcdef.aa.before"] {
+            assert!(!is_left(name), "{name}");
+        }
+        for name in ["claude-0123456789abcdef.json", ".claude-0123456789abcdef.json.branchline-new"] {
+            assert!(is_left(name), "{name}");
+        }
+        assert_eq!(is_left("claude-2147483646.json"), cfg!(unix));
+    }
 }

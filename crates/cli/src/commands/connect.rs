@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::door::Door;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::out::{self, BAD, BOLD, DIM, GOOD, WARN, line, note};
 use crate::typed;
 
@@ -22,15 +22,45 @@ pub(crate) async fn run(context: &Context, args: ConnectArgs) -> Result<ExitCode
     let data = &context.paths.data_dir;
     let before = client_file::look(&file, data, &wanted)?;
     let view = match args.write {
+        true if env.base_url.ends_with(":0") => return Err(no_port(&before.file)),
         true => client_file::connect(&file, data, &wanted, args.replace)?,
         false => before.clone(),
     };
+    if args.write && has_token(&view) && others_may_read(&view.file) {
+        let file = &view.file;
+        note!("{WARN}{file} has the token now, and others may read it:{WARN:#} chmod go-rwx {file}");
+    }
     if context.json {
         out::json(&view);
         return Ok(ExitCode::SUCCESS);
     }
     say(&before, args.write, &env.base_url);
     Ok(ExitCode::SUCCESS)
+}
+
+/// A port is found only when an engine starts: what was written would lead nowhere.
+fn no_port(file: &str) -> Error {
+    Error::usage(
+        format!("nothing is written to {file}: server.port is 0, and no engine runs that has found one"),
+        "start it first (`branchline serve`), or set a port that stays: branchline config set server.port 4117",
+    )
+}
+
+/// Secrets are shown as `***` only.
+fn has_token(view: &ClientFileView) -> bool {
+    view.changes.iter().any(|change| change.value == "***")
+}
+
+#[cfg(unix)]
+fn others_may_read(file: &str) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|data| data.permissions().mode() & 0o044 != 0)
+}
+
+/// Rights are lists there; a file in one's profile is one's own.
+#[cfg(not(unix))]
+const fn others_may_read(_: &str) -> bool {
+    false
 }
 
 /// With its whole path: Claude Code runs it in a shell of its own.
@@ -75,6 +105,8 @@ pub(crate) fn undo(context: &Context, settings: Option<PathBuf>) -> Result<ExitC
     let undone = client_file::disconnect(&file, &context.paths.data_dir)?;
     if context.json {
         out::json(&undone);
+    } else if let Some(copy) = &undone.copy {
+        line!("{WARN}gone{WARN:#}  {} was deleted since; what it was before Branchline is in {copy}", undone.file);
     } else if undone.exact {
         line!("{GOOD}ok{GOOD:#}  {} is what it was, byte for byte", undone.file);
     } else {

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use crate::args::LauncherArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::out::{DIM, GOOD, WARN, line, note};
+use crate::out::{self, DIM, GOOD, WARN, line, note};
 use crate::{own_file, typed};
 
 /// Stands in every file of ours: only those are overwritten and removed.
@@ -20,7 +22,7 @@ pub(crate) fn run(context: &Context, args: &LauncherArgs) -> Result<ExitCode> {
     let folder = std::path::absolute(&folder).map_err(Error::io(format!("find {}", folder.display())))?;
     let names = names(&args.name)?;
     if args.remove {
-        return remove(&folder, &names);
+        return remove(context, &folder, &names);
     }
     let program = format!("{}{}", typed::whole_program(), typed::flags_of(context));
     let files = [(folder.join(file_name(&names[0])), ""), (folder.join(file_name(&names[1])), " --route cloud")];
@@ -31,6 +33,11 @@ pub(crate) fn run(context: &Context, args: &LauncherArgs) -> Result<ExitCode> {
     for (file, route) in &files {
         let text = if cfg!(windows) { batch(&program, route) } else { script(&program, route) };
         own_file::write(file, &text, 0o755)?;
+    }
+    if context.json {
+        let written = files.each_ref().map(|(file, _)| file.display().to_string());
+        out::json(&json!({ "written": written }));
+        return Ok(ExitCode::SUCCESS);
     }
     line!("{GOOD}ok{GOOD:#}  {}  {DIM}Claude Code through Branchline{DIM:#}", files[0].0.display());
     line!("{GOOD}ok{GOOD:#}  {}  {DIM}the same, everything to the cloud{DIM:#}", files[1].0.display());
@@ -93,14 +100,22 @@ fn say_path(folder: &Path) {
     }
 }
 
-fn remove(folder: &Path, names: &[String; 2]) -> Result<ExitCode> {
+fn remove(context: &Context, folder: &Path, names: &[String; 2]) -> Result<ExitCode> {
+    let mut removed = Vec::new();
     for file in names.iter().map(|name| folder.join(file_name(name))) {
-        if !own_file::must_be_free(&file, MARK, HINT)? {
-            line!("{DIM}{} is not there{DIM:#}", file.display());
-            continue;
+        let there = own_file::must_be_free(&file, MARK, HINT)?;
+        if there {
+            own_file::remove(&file)?;
+            removed.push(file.display().to_string());
         }
-        own_file::remove(&file)?;
-        line!("{GOOD}ok{GOOD:#}  {} is removed", file.display());
+        match there {
+            _ if context.json => {}
+            true => line!("{GOOD}ok{GOOD:#}  {} is removed", file.display()),
+            false => line!("{DIM}{} is not there{DIM:#}", file.display()),
+        }
+    }
+    if context.json {
+        out::json(&json!({ "removed": removed }));
     }
     Ok(ExitCode::SUCCESS)
 }

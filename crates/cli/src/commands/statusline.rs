@@ -29,6 +29,7 @@ pub(crate) fn run(global: Global) -> ExitCode {
     let told = told();
     let text = match log(global, &told) {
         Log::NoEngine => without_engine(&told),
+        Log::NoSession => format!("{DIM}Branchline{DIM:#}{}", context_left(&told)),
         Log::Empty => format!("{DIM}Branchline: no request of this session yet{DIM:#}{}", context_left(&told)),
         Log::Last(record) => of(&record, &told),
     };
@@ -54,6 +55,8 @@ fn told() -> Value {
 /// What the log has.
 enum Log {
     NoEngine,
+    /// None was named: requests of others are not its own.
+    NoSession,
     Empty,
     Last(Box<Record>),
 }
@@ -63,6 +66,9 @@ fn log(global: Global, told: &Value) -> Log {
     let (Ok(runtime), Ok(context)) = (runtime, Context::new(global)) else { return Log::NoEngine };
     runtime.block_on(async {
         let Some(kind) = last(&context, told, Some("main")).await else { return Log::NoEngine };
+        if told["session_id"].as_str().is_none_or(str::is_empty) {
+            return Log::NoSession;
+        }
         // A session that has only begun has a title before it has a turn.
         match kind {
             Some(record) => Log::Last(Box::new(record)),

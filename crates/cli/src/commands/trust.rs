@@ -37,7 +37,11 @@ pub(crate) fn run(context: &Context, args: &TrustArgs) -> Result<ExitCode> {
         (false, true) => "is trusted already",
         (false, false) => "is trusted, with what lies below it",
     };
-    line!("{GOOD}ok{GOOD:#}  {name} {said}");
+    if context.json {
+        out::json(&json!({ "folder": name, "trusted": !args.remove, "changed": args.remove == known }));
+    } else {
+        line!("{GOOD}ok{GOOD:#}  {name} {said}");
+    }
     if !args.remove {
         look_at(&folder.join(PROJECT_FILE), &settings);
     }

@@ -71,6 +71,18 @@ fn a_setting_is_changed_shown_and_carried_to_another_home() {
 }
 
 #[test]
+fn whom_one_trusts_is_told_to_programs_too() {
+    let home = Home::new();
+    let folder = home.path().canonicalize().unwrap().display().to_string();
+    for (remove, trusted, changed) in [(false, true, true), (false, true, false), (true, false, true)] {
+        let mut args = vec!["trust", folder.as_str(), "--json"];
+        args.extend(remove.then_some("--remove"));
+        let expected = serde_json::json!({ "folder": folder, "trusted": trusted, "changed": changed });
+        assert_eq!(home.run(&args).json(), expected);
+    }
+}
+
+#[test]
 fn labelled_rows_are_scored_one_by_one() {
     let home = Home::new();
     let rows = concat!(

@@ -17,6 +17,13 @@ fn with_settings(text: &str) -> Home {
     home
 }
 
+/// What is written names a port, so one must be known; nothing listens at this one.
+fn at_a_port(home: Home) -> Home {
+    let text = std::fs::read_to_string(home.config()).unwrap();
+    std::fs::write(home.config(), text.replace("port = 0", "port = 9")).unwrap();
+    home
+}
+
 #[test]
 fn without_write_it_only_shows_what_would_be_merged() {
     let before = "{\n\n  \"model\":   \"opus\"\n}\n";
@@ -31,7 +38,7 @@ fn without_write_it_only_shows_what_would_be_merged() {
 #[test]
 fn what_is_written_is_taken_back_byte_for_byte() {
     let before = "{\n\n  \"model\":   \"opus\"\n}\n";
-    let home = with_settings(before);
+    let home = at_a_port(with_settings(before));
     let said = home.run(&["connect", "claude", "--write", "--statusline"]).good();
     assert!(said.out.contains("disconnect"), "{said:?}");
     let text = std::fs::read_to_string(settings(&home)).unwrap();
@@ -48,7 +55,7 @@ fn what_is_written_is_taken_back_byte_for_byte() {
 
 #[test]
 fn another_tools_address_is_refused_with_its_name() {
-    let home = with_settings(r#"{"env": {"ANTHROPIC_BASE_URL": "http://other"}}"#);
+    let home = at_a_port(with_settings(r#"{"env": {"ANTHROPIC_BASE_URL": "http://other"}}"#));
     let said = home.run(&["connect", "claude", "--write"]);
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.err.contains("env.ANTHROPIC_BASE_URL") && said.err.contains("--replace"), "{said:?}");
@@ -58,8 +65,43 @@ fn another_tools_address_is_refused_with_its_name() {
 }
 
 #[test]
+fn an_address_that_no_engine_has_yet_is_not_written() {
+    let home = with_settings("{}");
+    let said = home.run(&["connect", "claude", "--write"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("server.port is 0") && said.err.contains("branchline serve"), "{said:?}");
+    assert_eq!(std::fs::read_to_string(settings(&home)).unwrap(), "{}");
+    assert_eq!(home.run(&["connect", "claude", "--replace"]).code, 2, "it needs --write");
+}
+
+#[test]
+fn a_file_that_was_deleted_meanwhile_is_not_lost() {
+    let before = "{ \"model\": \"opus\" }";
+    let home = at_a_port(with_settings(before));
+    home.run(&["connect", "claude", "--write"]).good();
+    std::fs::remove_file(settings(&home)).unwrap();
+    let undone = home.run(&["disconnect", "claude", "--json"]).json();
+    assert_eq!(
+        (&undone["exact"], std::fs::read_to_string(undone["copy"].as_str().unwrap()).unwrap().as_str()),
+        (&json!(false), before)
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_may_read_is_said_to_have_the_token() {
+    use std::os::unix::fs::PermissionsExt;
+    for (mode, warned) in [(0o644, true), (0o600, false)] {
+        let home = at_a_port(with_settings("{}"));
+        std::fs::set_permissions(settings(&home), std::fs::Permissions::from_mode(mode)).unwrap();
+        let said = home.run(&["connect", "claude", "--write"]).good();
+        assert_eq!(said.err.contains("others may read it"), warned, "{mode:o}: {said:?}");
+    }
+}
+
+#[test]
 fn another_file_can_be_named() {
-    let home = Home::new();
+    let home = at_a_port(Home::new());
     let file = home.path().join("project/.claude/settings.local.json");
     let name = file.to_str().unwrap();
     home.run(&["connect", "claude", "--write", "--settings", name]).good();
@@ -121,6 +163,11 @@ fn the_status_line_shows_who_really_answered_this_session() {
     let mut plain = home.command(&["statusline"]);
     assert!(!Said::of(plain.env("NO_COLOR", "1").output().unwrap()).out.contains('\u{1b}'));
     assert!(!line(&home, &told("another session")).contains("qwen"));
+    // Without a session nobody's requests are its own.
+    for input in ["", r#"{"session_id": ""}"#] {
+        let said = line(&home, input);
+        assert!(said.contains("Branchline") && !said.contains("qwen") && !said.contains("not running"), "{said}");
+    }
 }
 
 #[cfg(unix)]
@@ -197,8 +244,13 @@ exit 7
         assert_eq!(install(&home, &["--remove"]).code, 2);
         assert!(std::fs::read_to_string(&cloud).unwrap().contains("mine"));
         std::fs::remove_file(&cloud).unwrap();
+        let removed = install(&home, &["--remove", "--json"]).json();
+        let local = home.path().join("my bin/claude-local");
+        assert_eq!(removed, json!({ "removed": [local.to_str().unwrap()] }));
+        assert!(!local.exists());
+        let written = install(&home, &["--json"]).json();
+        assert_eq!(written["written"][0], json!(local.to_str().unwrap()));
         install(&home, &["--remove"]).good();
-        assert!(!home.path().join("my bin/claude-local").exists());
         assert_eq!(install(&home, &["--name", "claude"]).code, 2);
     }
 
@@ -208,6 +260,9 @@ exit 7
         let before = r#"{"env": {"ANTHROPIC_BASE_URL": "http://other", "FOO": "1"}}"#;
         let home = with_settings(before);
         let claude = script(&home, "claude", FAKE);
+        let papers = home.data().join("connect");
+        std::fs::create_dir_all(&papers).unwrap();
+        std::fs::write(papers.join("claude-2147483646.json"), "of a session that was killed").unwrap();
         let mut command = home.bare(&[]);
         command.arg("--config").arg(home.config()).arg("--data-dir").arg(home.data());
         command.args(["claude", "--route", "cloud", "--", "-p", "hi"]).env("BRANCHLINE_CLAUDE", &claude);
@@ -216,6 +271,9 @@ exit 7
         let told: Value = serde_json::from_str(said.out.split_once("model: cloud\n").unwrap().1).unwrap();
         assert_eq!(told["env"]["ANTHROPIC_MODEL"], "cloud");
         assert_ne!(told["env"]["ANTHROPIC_BASE_URL"], json!("http://other"));
+        // It has the token: with the session it goes, and so does what others left.
+        let left = std::fs::read_dir(&papers).unwrap().flatten().map(|entry| entry.file_name());
+        assert_eq!(left.collect::<Vec<_>>(), ["lock"]);
         assert_eq!(std::fs::read_to_string(settings(&home)).unwrap(), before);
     }
 }

@@ -55,6 +55,7 @@ pub(crate) async fn run(context: &Context, args: ChatArgs) -> Result<ExitCode> {
         note!("{DIM}{HELP}{DIM:#}");
     }
     loop {
+        prompt.know(&chat.models);
         match prompt.read(&chat.model)? {
             Typed::Nothing => {}
             Typed::Text(text) => {

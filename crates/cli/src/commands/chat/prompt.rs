@@ -46,6 +46,13 @@ impl Prompt {
         Ok(Self { editor, history: history.to_owned() })
     }
 
+    /// What Tab knows from now on.
+    pub(super) fn know(&mut self, models: &[String]) {
+        if let Some(words) = self.editor.helper_mut().filter(|words| words.models != models) {
+            words.models = models.to_vec();
+        }
+    }
+
     pub(super) fn is_terminal(&self) -> bool {
         std::io::stdin().is_terminal()
     }
@@ -131,6 +138,15 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tab_knows_what_was_loaded_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut prompt = Prompt::new(&folder.path().join("history"), &[]).unwrap();
+        prompt.know(&["lmstudio:new".to_owned()]);
+        let words = prompt.editor.helper().unwrap();
+        assert_eq!(words.completions("/model n"), (7, vec!["lmstudio:new".to_owned()]));
+    }
 
     #[test]
     fn tab_knows_commands_routes_and_models() {
