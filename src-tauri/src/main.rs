@@ -15,6 +15,7 @@ mod page;
 mod tray;
 mod window;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,9 +38,19 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "the app cannot run");
+            say(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// In the log, which goes to the terminal too; what failed before there is one, in the terminal alone.
+fn say(error: &app::Error) {
+    if tracing::enabled!(tracing::Level::ERROR) {
+        tracing::error!(%error, "the app cannot run");
+    } else {
+        // Nobody is left to be told that nobody reads.
+        let _ = writeln!(std::io::stderr(), "error: the app cannot run: {error}");
     }
 }
 

@@ -62,7 +62,7 @@ impl Demo {
     /// Starts the servers. A settings file that was named is read and not touched: the demonstration works on a copy.
     ///
     /// # Errors
-    /// No loopback socket or no temporary folder to be had, or a settings file that is no TOML.
+    /// No loopback socket or no temporary folder to be had, or a settings file that cannot be read or is no TOML.
     pub async fn start(config: Option<&Path>, data: Option<&Path>) -> Result<Self> {
         let servers = Servers::start().await.map_err(|error| broken("start the simulated servers", &error))?;
         folder::sweep(&std::env::temp_dir());
@@ -72,7 +72,7 @@ impl Demo {
         if let Some(data) = data {
             paths.data_dir = data.to_owned();
         }
-        let own = config.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+        let own = config.map_or_else(|| Ok(String::new()), read)?;
         let text = edit(&own, &changes(&servers))?;
         let written = std::fs::write(&paths.config_file, text);
         written.map_err(|error| broken("write the settings of the demonstration", &error))?;
@@ -102,6 +102,17 @@ impl Drop for Demo {
     }
 }
 
+/// As everywhere, no file is an empty one; one that cannot be read is not.
+fn read(file: &Path) -> Result<String> {
+    match std::fs::read_to_string(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        text => text.map_err(|error| {
+            let message = format!("cannot read {}: {error}", file.display());
+            ControlError::new("demo", message, "name a settings file that can be read, or leave --config out")
+        }),
+    }
+}
+
 fn broken(what: &str, error: &dyn std::error::Error) -> ControlError {
     ControlError::new(
         "demo",
@@ -127,4 +138,19 @@ fn changes(servers: &Servers) -> Vec<Change> {
     // A real server on this machine would mix real answers with simulated ones.
     changes.extend(["llamacpp", "ollama", "vllm"].map(|name| set(&format!("backends.{name}.enabled"), json!(false))));
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn settings_that_cannot_be_read_are_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        // A folder is no file.
+        let error = Demo::start(Some(folder.path()), None).await.unwrap_err();
+        assert!(error.message.contains(&folder.path().display().to_string()), "{error}");
+        let demo = Demo::start(Some(&folder.path().join("missing.toml")), None).await.unwrap();
+        demo.stop().await;
+    }
 }
