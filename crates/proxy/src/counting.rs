@@ -76,7 +76,8 @@ pub(crate) async fn count(engine: &Arc<Engine>, headers: &HeaderMap, body: &[u8]
         return Ok(Count { tokens: estimate, by: "estimate".into() });
     };
     let lighter = estimate.saturating_sub(diet::saved(&model, &request, &world).unwrap_or(0));
-    let may_be_sent = world.catalog.facts(&model).local || !situation::must_stay(engine, &world, &request, headers);
+    let may_be_sent =
+        world.catalog.facts(&model).local || !situation::must_stay(engine, &world, &request, headers).await;
     if may_be_sent
         && let Some(counter) = Counter::of(&model, &request, &world)
         && let Some(tokens) = exact(engine, &counter, headers).await

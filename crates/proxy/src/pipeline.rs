@@ -54,7 +54,7 @@ async fn carry(engine: &Arc<Engine>, call: &Call, line: &mut Line, journal: &mut
     note(journal, &inbound);
     line.answers(&inbound.request);
     images::look_up(engine, call, &mut inbound).await;
-    inbound.situation = situation::read(engine, call, &inbound);
+    inbound.situation = situation::read(engine, call, &inbound).await;
     let (decision, facts) = decide_for_turn(engine, call, &mut inbound).await;
     journal.decided(&decision, facts, inbound.situation.project.as_deref());
     journal.record.decision.surroundings = engine.surroundings_id(call, &inbound);
@@ -121,7 +121,18 @@ async fn advise(
 }
 
 /// Decides, and says from what.
-pub(crate) fn decide_on(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> (Decision, Facts) {
+fn decide_on(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> (Decision, Facts) {
+    let (decision, facts, ()) = decide_and(engine, call, inbound, |_, _| ());
+    (decision, facts)
+}
+
+/// Decides, says from what, and what `tell` makes of the question and the decision.
+pub(crate) fn decide_and<T>(
+    engine: &Engine,
+    call: &Call,
+    inbound: &Inbound<'_>,
+    tell: impl FnOnce(&Question<'_>, &Decision) -> T,
+) -> (Decision, Facts, T) {
     let world = &call.world;
     let calibration = engine.learned.calibration();
     let lighter = diet::lightened(&calibration, &inbound.request, inbound.tokens, world);
@@ -129,16 +140,12 @@ pub(crate) fn decide_on(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> 
     let health = health(engine, world);
     let decision = decide(&question, inbound.situation.policy(call), &health, &world.catalog);
     let facts = Facts { heard: inbound.situation.heard.clone(), ..Facts::of(&question, &health, &decision) };
-    (decision, facts)
+    let told = tell(&question, &decision);
+    (decision, facts, told)
 }
 
 /// What a request is decided from.
-pub(crate) fn question<'q>(
-    engine: &Engine,
-    call: &Call,
-    inbound: &'q Inbound<'_>,
-    calibration: &'q Calibration,
-) -> Question<'q> {
+fn question<'q>(engine: &Engine, call: &Call, inbound: &'q Inbound<'_>, calibration: &'q Calibration) -> Question<'q> {
     Question {
         turn: &inbound.turn,
         forced: inbound.forced.clone(),

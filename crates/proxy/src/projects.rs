@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use branchline_routing::{Mode, ModelRef, Policy, Role, Rule};
 use branchline_settings::{PROJECT_FILE, ProjectSettings};
 
+use crate::engine::Engine;
 use crate::world::World;
 
 /// A file is looked at again after this long.
@@ -51,18 +52,52 @@ struct Known {
     project: Option<Arc<Project>>,
 }
 
+impl Known {
+    fn is_of(&self, world: &Arc<World>) -> bool {
+        std::ptr::eq(self.world.as_ptr(), Arc::as_ptr(world))
+    }
+}
+
 /// The projects clients work in.
 #[derive(Debug, Default)]
 pub(crate) struct Projects(Mutex<BTreeMap<PathBuf, Known>>);
 
+/// The project that governs a working folder. Files are looked at on a thread for that: a folder may be a slow one of the
+/// network, and no other request may wait for it.
+pub(crate) async fn governing(engine: &Arc<Engine>, folder: &str, world: &Arc<World>) -> Option<Arc<Project>> {
+    if let Some(known) = engine.projects.known(folder, world) {
+        return known;
+    }
+    let look = {
+        let (engine, folder, world) = (Arc::clone(engine), folder.to_owned(), Arc::clone(world));
+        move || engine.projects.governing(&folder, &world)
+    };
+    match tokio::task::spawn_blocking(look).await {
+        Ok(project) => project,
+        // It broke off. What a project keeps here must not leave for that.
+        Err(_) => engine.projects.governing(folder, world),
+    }
+}
+
 impl Projects {
+    /// What is known without looking at any file; nothing where a file must be looked at.
+    fn known(&self, folder: &str, world: &Arc<World>) -> Option<Option<Arc<Project>>> {
+        let folder = Path::new(folder);
+        if world.settings.trusted_folder(folder).is_none() {
+            return Some(None);
+        }
+        let known = self.lock();
+        let known = known.get(folder).filter(|known| known.is_of(world) && known.looked.elapsed() < FRESH)?;
+        Some(known.project.clone())
+    }
+
     /// The project that governs a working folder: the nearest file at or above it, inside the trusted folder.
     pub(crate) fn governing(&self, folder: &str, world: &Arc<World>) -> Option<Arc<Project>> {
         let folder = Path::new(folder);
         let trusted = world.settings.trusted_folder(folder)?;
         let before = {
             let known = self.lock();
-            let before = known.get(folder).filter(|known| std::ptr::eq(known.world.as_ptr(), Arc::as_ptr(world)));
+            let before = known.get(folder).filter(|known| known.is_of(world));
             if let Some(before) = before.filter(|known| known.looked.elapsed() < FRESH) {
                 return before.project.clone();
             }

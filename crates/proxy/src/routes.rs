@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::{Html, IntoResponse, Json, Response};
-use branchline_routing::{Decision, ModelRef, Role, explain};
+use branchline_routing::{Decision, ModelRef, Question, Role, explain};
 use branchline_wire::Protocol;
 use branchline_wire::codec::{DecodeError, decode_request};
 use branchline_wire::hub::FailureKind;
@@ -20,7 +20,7 @@ use crate::fault::Fault;
 use crate::inbound::{self, Inbound};
 use crate::metrics;
 use crate::pages::{self, BackendView, CostToday, ModelEntry, RequestsToday, RoleView, State as Health, StatusView};
-use crate::pipeline::{decide_on, question};
+use crate::pipeline::decide_and;
 use crate::server::{call, read_body, refuse};
 use crate::situation;
 use crate::world::World;
@@ -109,11 +109,11 @@ pub fn classify_value(engine: &Arc<Engine>, request: &Value) -> Result<Value, Fa
 pub(crate) fn explained(engine: &Arc<Engine>, call: &Call) -> Result<Value, Fault> {
     let mut inbound = inbound::parse(call)?;
     inbound.turn.undescribed = inbound.turn.structure.images;
-    inbound.situation = situation::read(engine, call, &inbound);
+    inbound.situation = situation::read_here(engine, call, &inbound);
     inbound.dispatched = engine.turns.dispatched(&inbound.key);
-    let (mut decision, _) = decide_on(engine, call, &inbound);
+    let (mut decision, _, steps) =
+        decide_and(engine, call, &inbound, |question, decision| steps(call, &inbound, question, decision));
     let threshold = inbound.situation.policy(call).threshold;
-    let steps = steps(engine, call, &inbound, &decision);
     decision.reasons.extend(inbound.situation.notes());
     let mut told = explanation(&decision, threshold, inbound.tokens, inbound.turn.images);
     told["steps"] = json!(steps);
@@ -122,12 +122,10 @@ pub(crate) fn explained(engine: &Arc<Engine>, call: &Call) -> Result<Value, Faul
 }
 
 /// Every step in words.
-fn steps(engine: &Engine, call: &Call, inbound: &Inbound<'_>, decision: &Decision) -> Vec<String> {
-    let calibration = engine.learned.calibration();
-    let question = question(engine, call, inbound, &calibration);
+fn steps(call: &Call, inbound: &Inbound<'_>, question: &Question<'_>, decision: &Decision) -> Vec<String> {
     let at = situation::circumstances(call, inbound, situation::folder(call, inbound));
     let rules = (inbound.situation.rules(call), &call.world.never_cloud);
-    let mut steps = explain::steps(&question, inbound.situation.policy(call), rules, &at, decision);
+    let mut steps = explain::steps(question, inbound.situation.policy(call), rules, &at, decision);
     steps.extend(inbound.situation.notes().map(|note| format!("project: {note}")));
     steps
 }

@@ -13,7 +13,7 @@ use jiff::{Timestamp, Zoned};
 use crate::call::{self, Call};
 use crate::engine::Engine;
 use crate::inbound::Inbound;
-use crate::projects::Project;
+use crate::projects::{self, Project};
 use crate::world::World;
 
 /// Names the client's working folder.
@@ -53,15 +53,45 @@ impl Situation {
 }
 
 /// Reads the situation of a request.
-pub(crate) fn read(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Situation {
-    let world = &call.world;
-    let never_cloud: &NeverCloud = &world.never_cloud;
-    let trusts = !world.settings.projects.trusted.is_empty();
-    if world.rules.is_empty() && never_cloud.is_empty() && !trusts {
-        return Situation { private: call.private.clone(), ..Situation::default() };
+pub(crate) async fn read(engine: &Arc<Engine>, call: &Call, inbound: &Inbound<'_>) -> Situation {
+    if is_plain(&call.world) {
+        return plain(call);
     }
     let folder = folder(call, inbound);
-    let project = folder.as_deref().and_then(|folder| engine.projects.governing(folder, world));
+    let project = match &folder {
+        Some(folder) => projects::governing(engine, folder, &call.world).await,
+        None => None,
+    };
+    within(engine, call, inbound, folder, project)
+}
+
+/// The same on this thread, for an explanation somebody waits for.
+pub(crate) fn read_here(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Situation {
+    if is_plain(&call.world) {
+        return plain(call);
+    }
+    let folder = folder(call, inbound);
+    let project = folder.as_deref().and_then(|folder| engine.projects.governing(folder, &call.world));
+    within(engine, call, inbound, folder, project)
+}
+
+/// Nothing is set that could matter.
+fn is_plain(world: &World) -> bool {
+    world.rules.is_empty() && world.never_cloud.is_empty() && world.settings.projects.trusted.is_empty()
+}
+
+fn plain(call: &Call) -> Situation {
+    Situation { private: call.private.clone(), ..Situation::default() }
+}
+
+fn within(
+    engine: &Engine,
+    call: &Call,
+    inbound: &Inbound<'_>,
+    folder: Option<String>,
+    project: Option<Arc<Project>>,
+) -> Situation {
+    let never_cloud: &NeverCloud = &call.world.never_cloud;
     let by_project = project.as_ref().and_then(|project| project.private.clone());
     let private =
         by_project.or_else(|| call.private.clone()).or_else(|| never_cloud.find(&inbound.request, folder.as_deref()));
@@ -76,13 +106,21 @@ pub(crate) fn read(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Situa
 }
 
 /// Whether a request that is only to be counted must stay on the user's own machines.
-pub(crate) fn must_stay(engine: &Engine, world: &Arc<World>, request: &Request<'_>, headers: &HeaderMap) -> bool {
+pub(crate) async fn must_stay(
+    engine: &Arc<Engine>,
+    world: &Arc<World>,
+    request: &Request<'_>,
+    headers: &HeaderMap,
+) -> bool {
     let trusts = !world.settings.projects.trusted.is_empty();
     if world.never_cloud.is_empty() && !trusts {
         return false;
     }
     let folder = folder_in(headers, request);
-    let project = folder.as_deref().and_then(|folder| engine.projects.governing(folder, world));
+    let project = match &folder {
+        Some(folder) => projects::governing(engine, folder, world).await,
+        None => None,
+    };
     project.is_some_and(|project| project.private.is_some())
         || world.never_cloud.find(request, folder.as_deref()).is_some()
         || engine.turns.private(call::session(headers), None).is_some()
