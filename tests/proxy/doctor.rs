@@ -2,7 +2,7 @@
 
 use branchline_proxy::LiveEvent;
 use branchline_proxy::doctor::{Checkup, DoctorView, Progress, TestName, TestResult, Verdict, Wanted};
-use branchline_sim::{Answer, Ask, Gate, Model, Script, Sim, able};
+use branchline_sim::{Answer, Ask, Gate, Model, Script, Sim, Usage, able};
 use branchline_tests::Stand;
 use serde_json::json;
 
@@ -146,10 +146,11 @@ async fn a_window_too_small_for_an_agent_fails_with_the_command_that_loads_a_lar
 
 #[tokio::test]
 async fn a_prompt_that_was_cut_without_a_word_is_told() {
+    let read = Usage { input: 4_096, output: 8, ..Usage::default() };
     let sim = Sim::ollama()
-        .model(Model::llm("qwen3:8b").loaded().tools().context(4_096).max_context(65_536))
-        .script(Script::computed(|ask| match ask.conversation.len() > 20_000 {
-            true => Answer::text("I do not know of any lighthouse."),
+        .model(Model::llm("qwen3:8b").loaded().tools().context(40_000).max_context(65_536))
+        .script(Script::computed(move |ask| match ask.conversation.len() > 20_000 {
+            true => Answer::text("I do not know of any lighthouse.").usage(read),
             false => clever(ask),
         }))
         .start()
@@ -158,6 +159,9 @@ async fn a_prompt_that_was_cut_without_a_word_is_told() {
     let stand = Stand::start(&backend("ollama", &sim)).await;
     let found = result(&one(&stand).await, TestName::Context).clone();
     assert_eq!(found.verdict, Verdict::Fail, "{found:?}");
+    // Its window would be large enough: what fails it is what it has read.
+    assert!(found.reason.starts_with("its server read 4096 of about "), "{}", found.reason);
+    assert!(found.reason.ends_with("it cuts prompts without a word"), "{}", found.reason);
     assert!(found.hint.unwrap().contains("context_length = 32768 or more in [backends.ollama]"));
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use branchline_sim::{Answer, Fault, Model, Script, Sim};
+use branchline_sim::{Answer, Fault, Model, Received, Script, Sim};
 use branchline_tests::session::Session;
 use branchline_tests::{Reply, Stand};
 use serde_json::{Value, json};
@@ -178,6 +178,9 @@ async fn private_pictures_titles_and_dispatching_stay_here_too() {
     let reply = stand.post("/v1/messages", &with_picture("what of project falcon is this?", 3)).await;
     assert_eq!(went_to(&reply), "lmstudio");
     assert!(home.calls().iter().any(|call| call.model() == VISION), "the local eyes looked");
+    assert_eq!(went_to(&stand.post("/v1/messages", &ask("what is project falcon?")).await), "lmstudio");
+    let sorts = |call: &Received| call.model() == CODER && call.body.to_string().contains("You sort requests");
+    assert!(home.calls().iter().any(sorts), "the dispatcher at home was asked");
     let mut title = ask("project falcon");
     title["output_config"] = json!({"format": {"type": "json_schema", "schema":
         {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"], "additionalProperties": false}}});
