@@ -27,14 +27,16 @@ impl Engine {
             Some(project) => (&project.conditions, &project.policy),
             None => (&world.conditions, &world.policy),
         };
-        let made = place.get_or_init(|| {
-            let conditions = Conditions { policy: policy.clone(), catalog: world.catalog.clone() };
-            let id = id_of(&conditions)?;
-            let stored = Stored { at: Timestamp::now().as_millisecond(), conditions };
-            self.store.note_fact(format!("{CONDITIONS}{id}"), serde_json::to_string(&stored).ok()?);
-            Some(id)
-        });
-        made.clone()
+        if let Some(known) = place.get() {
+            return known.clone();
+        }
+        let conditions = Conditions { policy: policy.clone(), catalog: world.catalog.clone() };
+        let id = id_of(&conditions)?;
+        let stored = Stored { at: Timestamp::now().as_millisecond(), conditions };
+        let text = serde_json::to_string(&stored).ok()?;
+        // Where the store is too busy the next request tries again: a record names only what is there to be read.
+        let taken = self.store.note_fact(format!("{CONDITIONS}{id}"), text);
+        taken.then(|| place.get_or_init(|| Some(id)).clone()).flatten()
     }
 }
 

@@ -47,13 +47,14 @@ impl Known {
         self.stored.get(id).is_some_and(|stored| stored.elapsed() < AGAIN)
     }
 
-    /// Remembers a name; `false` when there are too many to store one more.
-    fn takes(&mut self, id: &str) -> bool {
+    /// Remembers a name where `store` has taken it; `false` where it has not, or when there are too many to store one more.
+    fn takes(&mut self, id: &str, store: impl FnOnce() -> bool) -> bool {
         let room = self.stored.len() < MOST || self.stored.contains_key(id);
-        if room {
+        let taken = room && store();
+        if taken {
             self.stored.insert(id.to_owned(), Instant::now());
         }
-        room
+        taken
     }
 
     fn name(&mut self, hash: u64, id: &str) {
@@ -91,10 +92,10 @@ impl Engine {
         if !known.is_fresh(&id) {
             let stored = Stored { at: Timestamp::now().as_millisecond(), circumstances };
             let text = serde_json::to_string(&stored).ok()?;
-            if !known.takes(&id) {
+            // A record names only what is there to be read.
+            if !known.takes(&id, || self.store.note_fact(format!("{SURROUNDINGS}{id}"), text)) {
                 return None;
             }
-            self.store.note_fact(format!("{SURROUNDINGS}{id}"), text);
         }
         known.name(hash, &id);
         Some(id)
@@ -150,8 +151,9 @@ mod tests {
         let mut known = Known::default();
         (0..=CONVERSATIONS as u64).for_each(|hash| known.name(hash, "same"));
         assert!(known.names.len() <= CONVERSATIONS);
-        assert!((0..MOST).all(|nth| known.takes(&nth.to_string())));
-        assert!(!known.takes("one more") && known.takes("0") && known.is_fresh("0"));
+        assert!(!known.takes("0", || false) && !known.is_fresh("0"), "the store was too busy");
+        assert!((0..MOST).all(|nth| known.takes(&nth.to_string(), || true)));
+        assert!(!known.takes("one more", || true) && known.takes("0", || true) && known.is_fresh("0"));
     }
 
     #[test]

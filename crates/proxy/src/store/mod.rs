@@ -357,8 +357,8 @@ impl Store {
         self.call(move |db| db.set_fact(&key, Some(&value))).await
     }
 
-    /// Keeps a fact and returns at once; may be lost under load.
-    pub fn note_fact(&self, key: impl Into<String>, value: impl Into<String>) {
+    /// Hands a fact in and returns at once; `false` when too much waits already and it is lost.
+    pub fn note_fact(&self, key: impl Into<String>, value: impl Into<String>) -> bool {
         let (key, value) = (key.into(), value.into());
         let job = Box::new(move |backing: &mut dyn Backing| {
             backing.set_fact(&key, Some(&value)).is_err_and(|error| {
@@ -366,9 +366,11 @@ impl Store {
                 error.is_damage()
             })
         });
-        if self.actor.try_send(Message::Call(job)).is_err() {
+        let taken = self.actor.try_send(Message::Call(job)).is_ok();
+        if !taken {
             tracing::warn!("a fact was not kept: too many waiting");
         }
+        taken
     }
 
     /// # Errors

@@ -429,6 +429,14 @@ async fn schema_levels_are_kept_by_model_ref() {
 }
 
 #[tokio::test]
+async fn a_fact_that_is_not_taken_is_said_to_be_lost() {
+    let store = store();
+    assert!(store.note_fact("one", "1"));
+    store.close().await.unwrap();
+    assert!(!store.note_fact("two", "2"));
+}
+
+#[tokio::test]
 async fn conditions_go_with_the_last_record_that_names_them() {
     let store = store();
     for (id, at) in [("used", 100), ("left", 100), ("new", 900)] {
