@@ -62,8 +62,8 @@ impl Known {
 #[derive(Debug, Default)]
 pub(crate) struct Projects(Mutex<BTreeMap<PathBuf, Known>>);
 
-/// The project that governs a working folder. Files are looked at on a thread for that: a folder may be a slow one of the
-/// network, and no other request may wait for it.
+/// The project that governs a working folder. Files are looked at on a thread for that: a folder may be a slow one of
+/// the network, and no other request may wait for it.
 pub(crate) async fn governing(engine: &Arc<Engine>, folder: &str, world: &Arc<World>) -> Option<Arc<Project>> {
     if let Some(known) = engine.projects.known(folder, world) {
         return known;

@@ -243,8 +243,8 @@ impl Relay<'_> {
     }
 }
 
-/// LM Studio answers a wrong model id with whatever is loaded (lmstudio-ai/lmstudio-bug-tracker#619); servers that load one
-/// file name it by its path.
+/// LM Studio answers a wrong model id with whatever is loaded (lmstudio-ai/lmstudio-bug-tracker#619); servers that load
+/// one file name it by its path.
 pub(crate) fn same_model(answered: &str, asked: &str) -> bool {
     let base = |id: &str| id.rsplit('/').next().unwrap_or(id).trim_end_matches(".gguf").to_ascii_lowercase();
     answered == asked || base(answered).contains(&base(asked)) || base(asked).contains(&base(answered))

@@ -47,7 +47,8 @@ impl Known {
         self.stored.get(id).is_some_and(|stored| stored.elapsed() < AGAIN)
     }
 
-    /// Remembers a name where `store` has taken it; `false` where it has not, or when there are too many to store one more.
+    /// Remembers a name where `store` has taken it; `false` where it has not, or when there are too many to store one
+    /// more.
     fn takes(&mut self, id: &str, store: impl FnOnce() -> bool) -> bool {
         let room = self.stored.len() < MOST || self.stored.contains_key(id);
         let taken = room && store();
