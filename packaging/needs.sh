@@ -154,6 +154,7 @@ packages_for() {
     apt-get:c++) echo g++ ;;
     apt-get:dbus) echo dbus ;;
     apt-get:webkit) echo libwebkit2gtk-4.1-dev ;;
+    apt-get:xprop) echo x11-utils ;;
     apt-get:webdriver) echo webkit2gtk-driver ;;
     apt-get:python) echo python3 python3-venv ;;
     dnf:cc) echo gcc glibc-devel ;;
