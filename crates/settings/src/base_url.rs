@@ -73,7 +73,7 @@ impl BaseUrl {
     }
 
     /// The server runs on this machine or in the user's own network: private addresses, `.local` names,
-    /// names without a dot. The default of `local` where the preset cannot know.
+    /// names without a dot. The default of `local`, but for clouds.
     #[must_use]
     pub fn is_near(&self) -> bool {
         match self.host.parse::<IpAddr>() {
@@ -81,7 +81,7 @@ impl BaseUrl {
             Ok(IpAddr::V6(v6)) => self.is_loopback() || is_private_v6(v6),
             Err(_) => {
                 self.is_loopback()
-                    || !self.host.contains('.')
+                    || (!self.host.contains('.') && !is_number(&self.host))
                     || [".local", ".lan", ".internal", ".home.arpa"].iter().any(|end| self.host.ends_with(end))
             }
         }
@@ -94,6 +94,11 @@ impl BaseUrl {
     fn is_bare(&self) -> bool {
         self.text.matches('/').count() == 2
     }
+}
+
+/// An address written as one number, which clients take for that address: `134744072` is 8.8.8.8.
+fn is_number(host: &str) -> bool {
+    host.starts_with("0x") || host.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
@@ -197,7 +202,13 @@ mod tests {
         ] {
             assert!(url(near).is_near(), "{near}");
         }
-        for far in ["https://api.groq.com/openai/v1", "http://8.8.8.8:80"] {
+        for far in [
+            "https://api.groq.com/openai/v1",
+            "http://8.8.8.8:80",
+            "http://134744072:80",
+            "http://0x08080808",
+            "http://[::ffff:8.8.8.8]:80",
+        ] {
             assert!(!url(far).is_near(), "{far}");
         }
     }

@@ -184,6 +184,7 @@ fn check_backend(name: &str, backend: &BackendSettings, server: &ServerSettings,
         Ok(resolved) => {
             check_address(&resolved, backend.base_url.is_some(), server, found);
             check_passthrough(&resolved, &path, found);
+            check_place(&resolved, backend, &path, found);
         }
     }
 }
@@ -283,6 +284,18 @@ fn check_passthrough(backend: &ResolvedBackend, path: &KeyPath, found: &mut Find
             &path.join("auth"),
             format!("the client's own login would be sent to {}", url.host()),
             "use auth = \"key\"; \"passthrough\" is for Anthropic only",
+        );
+    }
+}
+
+/// A server like those people run at home, at an address that says nothing of the kind.
+fn check_place(resolved: &ResolvedBackend, backend: &BackendSettings, path: &KeyPath, found: &mut Findings) {
+    if resolved.enabled && resolved.is_own_elsewhere(backend) {
+        let (display, host) = (resolved.display, resolved.base_url.host());
+        found.warning(
+            &path.join("base_url"),
+            format!("{display} at {host} counts as a cloud: nothing of never_cloud goes there"),
+            format!("set {} = true if it is your own machine, false to say that it is not", path.join("local")),
         );
     }
 }

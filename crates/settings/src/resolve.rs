@@ -39,7 +39,7 @@ pub struct ResolvedBackend {
     pub base_url: BaseUrl,
     /// What it speaks; `None` must be found out by asking.
     pub protocol: Option<Upstream>,
-    /// It is the user's own hardware.
+    /// It is the user's own hardware: as the settings say, else by its address; a cloud's preset never is.
     pub local: bool,
     /// It is used at all.
     pub enabled: bool,
@@ -127,7 +127,8 @@ impl ResolvedBackend {
                 return Err(problems);
             }
         };
-        let local = settings.local.or(preset.local).unwrap_or_else(|| base_url.is_near());
+        // A preset names a program, not a place: vLLM runs on rented machines too.
+        let local = settings.local.unwrap_or_else(|| preset.local != Some(false) && base_url.is_near());
         Ok(Self {
             name: name.to_owned(),
             display: preset.display,
@@ -167,6 +168,12 @@ impl ResolvedBackend {
     pub fn diet_of(&self, model: &str) -> Option<&Diet> {
         let own = self.models.get(model).and_then(|model| model.diet.as_ref());
         Some(own.unwrap_or(&self.diet)).filter(|diet| !diet.is_empty())
+    }
+
+    /// What it runs is usually the user's own, and it does not count as that because of where it is.
+    pub(crate) fn is_own_elsewhere(&self, settings: &BackendSettings) -> bool {
+        let usually = presets::find(self.preset).and_then(|preset| preset.local) == Some(true);
+        settings.local.is_none() && usually && !self.local
     }
 
     /// It is Branchline itself: calling it would go in circles.

@@ -167,6 +167,25 @@ fn a_backend_takes_what_is_not_set_from_its_preset() {
 }
 
 #[test]
+fn a_server_at_a_public_address_is_the_users_own_only_where_he_says_so() {
+    let report = check(
+        "[backends.rented]\npreset = \"vllm\"\nbase_url = \"https://gpu.example.com\"\n\
+         [backends.ollama]\nbase_url = \"http://8.8.8.8:11434\"\n\
+         [backends.mine]\npreset = \"vllm\"\nbase_url = \"https://home.example.com\"\nlocal = true\n\
+         [backends.not_mine]\npreset = \"lmstudio\"\nbase_url = \"http://box:1234\"\nlocal = false\n\
+         [backends.studio]\npreset = \"lmstudio\"\nbase_url = \"http://studio.local:1234\"\n\
+         [backends.lan]\npreset = \"llamacpp\"\nbase_url = \"http://192.168.1.20:8080\"\n",
+    );
+    assert_eq!(report.problems, vec![]);
+    let resolved = report.settings.resolved_backends();
+    let is_local = |name: &str| resolved.iter().find(|backend| backend.name == name).unwrap().local;
+    assert!(!is_local("rented") && !is_local("ollama") && !is_local("not_mine"));
+    assert!(is_local("mine") && is_local("studio") && is_local("lan") && is_local("lmstudio") && is_local("vllm"));
+    assert_eq!(places(&report.warnings), ["backends.rented.base_url @ 3", "backends.ollama.base_url @ 5"]);
+    assert!(report.warnings[0].hint.contains("set backends.rented.local = true"), "{}", report.warnings[0].hint);
+}
+
+#[test]
 fn a_bad_backend_names_every_problem_it_has() {
     let report = check(
         "[backends.mine]\nconcurrency = 0\n[backends.x]\npreset = \"lmstudo\"\n[backends.y]\nbase_url = \"host\"\nretry_attempts = 99\ndialect = { tool_choice = \"some\", schema_level = \"a\" }\n[backends.\"a b\"]\nbase_url = \"http://h\"\n",
