@@ -52,8 +52,11 @@ impl World {
         let catalog = catalog(&settings, &backends, &found);
         let policy = policy(&settings, &backends, &found);
         let rules = settings.compiled_rules().into();
-        // Checked settings compile.
-        let never_cloud = settings.never_cloud.compile().unwrap_or_default();
+        // Checked settings compile; of others it is not known what must stay.
+        let never_cloud = settings.never_cloud.compile().unwrap_or_else(|error| {
+            tracing::error!(%error, "never_cloud cannot be read: nothing leaves");
+            NeverCloud::unread("never_cloud in the settings cannot be read")
+        });
         let health = Health { down: down.keys().cloned().collect(), ..Health::default() };
         Self {
             settings,
@@ -221,4 +224,19 @@ fn best<'a, R: Ord>(cards: impl Iterator<Item = &'a ModelCard>, rank: impl Fn(&M
         }
     }
     best.map(|card| ModelRef::new(&card.backend, &card.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn privacy_rules_that_cannot_be_read_keep_everything_here() {
+        let mut settings = Settings::default();
+        settings.never_cloud.texts = vec!["/(/".into()];
+        assert!(settings.never_cloud.compile().is_err());
+        let world = World::new(Arc::new(settings), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let request = branchline_wire::hub::Request::default();
+        assert!(world.never_cloud.find(&request, None).unwrap().contains("never_cloud"));
+    }
 }

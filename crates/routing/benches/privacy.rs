@@ -25,7 +25,7 @@ fn rules(words: usize, paths: usize) -> NeverCloud {
     let words: Vec<String> = (0..words).map(|at| format!("project falcon{at}")).collect();
     let paths: Vec<_> = (0..paths).map(|at| (format!("paths[{at}]"), PathGlob::new(&format!("secrets{at}")))).collect();
     let finder = Finder::words(&words, |at| format!("texts[{at}]")).and_then(|finder| finder.and_paths(&paths));
-    NeverCloud { projects: Vec::new(), finder: finder.unwrap_or_default() }
+    NeverCloud { finder: finder.unwrap_or_default(), ..NeverCloud::default() }
 }
 
 fn bench(criterion: &mut Criterion) {

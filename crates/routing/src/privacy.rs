@@ -9,6 +9,8 @@ use crate::pattern::{Finder, PathGlob};
 /// The user's privacy rules, compiled.
 #[derive(Clone, Debug, Default)]
 pub struct NeverCloud {
+    /// Why the rules are not known, in words: then nothing at all may leave.
+    pub unread: Option<String>,
     /// Working folders whose requests stay here, each with its name for the log.
     pub projects: Vec<(String, PathGlob)>,
     /// Words, and paths where they are named.
@@ -16,15 +18,24 @@ pub struct NeverCloud {
 }
 
 impl NeverCloud {
+    /// Rules that could not be read: everything is kept back.
+    #[must_use]
+    pub fn unread(why: impl Into<String>) -> Self {
+        Self { unread: Some(why.into()), ..Self::default() }
+    }
+
     /// Nothing is kept back.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.projects.is_empty() && self.finder.is_empty()
+        self.unread.is_none() && self.projects.is_empty() && self.finder.is_empty()
     }
 
     /// Why requests of a working folder must stay.
     #[must_use]
     pub fn covers(&self, folder: &str) -> Option<String> {
+        if self.unread.is_some() {
+            return self.unread.clone();
+        }
         let (name, _) = self.projects.iter().find(|(_, kept)| kept.covers(folder))?;
         Some(format!("the working folder is under {name}"))
     }
@@ -37,7 +48,7 @@ impl NeverCloud {
     /// and a path that was only described has given nothing away.
     #[must_use]
     pub fn find(&self, request: &Request<'_>, project: Option<&str>) -> Option<String> {
-        if let Some(why) = project.and_then(|folder| self.covers(folder)) {
+        if let Some(why) = self.unread.clone().or_else(|| project.and_then(|folder| self.covers(folder))) {
             return Some(why);
         }
         if self.finder.is_empty() {
@@ -105,7 +116,7 @@ mod tests {
         let paths = [("never_cloud.paths[0]".to_owned(), PathGlob::new("secrets"))];
         let words = Finder::words(&["falcon".to_owned()], |at| format!("never_cloud.texts[{at}]")).unwrap();
         let projects = vec![("never_cloud.projects[0]".to_owned(), PathGlob::new("/home/me/acme"))];
-        NeverCloud { projects, finder: words.and_paths(&paths).unwrap() }
+        NeverCloud { projects, finder: words.and_paths(&paths).unwrap(), unread: None }
     }
 
     fn found(body: &Value) -> Option<String> {
@@ -169,6 +180,17 @@ mod tests {
         let picture = json!([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "falcon/falcon"}}]);
         assert_eq!(found(&with(picture)), None);
         assert_eq!(found(&with(json!("nothing of the kind"))), None);
+    }
+
+    #[test]
+    fn rules_that_could_not_be_read_keep_everything_back() {
+        let unread = NeverCloud::unread("line 3 of the settings cannot be read");
+        let text = with(json!("hello")).to_string();
+        let request = decode_request(Protocol::Anthropic, &text).unwrap();
+        assert!(!unread.is_empty());
+        for why in [unread.find(&request, None), unread.find(&request, Some("/x")), unread.covers("/x")] {
+            assert_eq!(why.as_deref(), Some("line 3 of the settings cannot be read"));
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl NeverCloudSettings {
         let paths =
             self.paths.iter().enumerate().map(|(at, path)| (format!("never_cloud.paths[{at}]"), path_glob(path)));
         let projects = self.projects.iter().enumerate().map(named).chain(paths).collect();
-        Ok(NeverCloud { projects, finder: finder(self)? })
+        Ok(NeverCloud { unread: self.unread.clone(), projects, finder: finder(self)? })
     }
 }
 

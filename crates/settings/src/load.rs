@@ -1,18 +1,20 @@
 //! Reading a settings file. All problems are told, not the first only, and a file with problems still yields
-//! settings that are valid: each bad value is left out and its default stands.
+//! settings that are valid: each bad value is left out and its default stands. Of what must not leave the user's machines
+//! nothing may be left out in silence: where something is, nothing leaves.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use toml_edit::{Document, DocumentMut, Item};
 
 use crate::check::{Findings, findings};
 use crate::error::{Result, SettingsError};
 use crate::key_path::{KeyPath, Step, line_at, line_of, path_at};
 use crate::outline::{Child, Node, hint_for, nearest};
-use crate::schema::Settings;
+use crate::schema::{NeverCloudSettings, ProjectsSettings, Settings};
 
 /// One thing that is wrong with a settings file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,7 +52,8 @@ impl fmt::Display for Problem {
 /// What a settings file says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// Valid in any case: a bad value is replaced by its default.
+    /// Valid in any case: a bad value is replaced by its default. Where that touches what must not leave,
+    /// `never_cloud.unread` says so.
     pub settings: Settings,
     /// Unknown keys (kept, without effect) and what looks like a mistake.
     pub warnings: Vec<Problem>,
@@ -103,7 +106,46 @@ pub fn check(text: &str) -> Report {
     }
     report.problems.sort_by_key(|problem| problem.line);
     report.warnings.sort_by_key(|warning| warning.line);
+    if let Some(why) = privacy_lost(text, &report) {
+        report.settings.never_cloud.unread = Some(why);
+    }
     report
+}
+
+/// Why it is not known what must stay: something of the rules that say so was left out. Only the place is told, for
+/// the words of a problem may repeat a rule.
+fn privacy_lost(text: &str, report: &Report) -> Option<String> {
+    let first = report.problems.first()?;
+    let sections = ["never_cloud", "projects"].map(|section| KeyPath::keys([section]));
+    let touching = |one: &&Problem| !one.at.0.is_empty() && sections.iter().any(|at| at.touches(&one.at));
+    // The one that says best where.
+    let bad = report.problems.iter().filter(touching).min_by_key(|one| Reverse(one.at.0.len()));
+    // They may have gone together with what is bad elsewhere.
+    let is_whole =
+        toml_edit::de::from_str::<Privacy>(text).is_ok_and(|written| written == Privacy::of(&report.settings));
+    (bad.is_some() || !is_whole).then(|| cannot_be_read(bad.unwrap_or(first)))
+}
+
+/// The sections that say what must not leave: the user's rules, and whose folders have rules of their own.
+#[derive(Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Privacy {
+    never_cloud: NeverCloudSettings,
+    projects: ProjectsSettings,
+}
+
+impl Privacy {
+    fn of(settings: &Settings) -> Self {
+        Self { never_cloud: settings.never_cloud.clone(), projects: settings.projects.clone() }
+    }
+}
+
+fn cannot_be_read(problem: &Problem) -> String {
+    let line = problem.line.map_or_else(String::new, |line| format!(" (line {line})"));
+    match problem.path.as_str() {
+        "" => format!("the settings file cannot be read{line}"),
+        path => format!("{path} in the settings file{line} cannot be read"),
+    }
 }
 
 fn unreadable(text: &str, error: &toml_edit::TomlError) -> Report {
@@ -111,7 +153,11 @@ fn unreadable(text: &str, error: &toml_edit::TomlError) -> Report {
     let hint = "texts stand in quotes, sections in [brackets], each key once".to_owned();
     let mut problem = Problem::new(&KeyPath::default(), message, hint);
     problem.line = error.span().map(|span| line_at(text, span.start));
-    Report { settings: Settings::default(), warnings: Vec::new(), problems: vec![problem] }
+    let mut settings = Settings::default();
+    if ["never_cloud", "trusted"].iter().any(|word| text.contains(word)) {
+        settings.never_cloud = NeverCloudSettings::unread(cannot_be_read(&problem));
+    }
+    Report { settings, warnings: Vec::new(), problems: vec![problem] }
 }
 
 /// First the types, then the meaning. Whatever is wrong is taken out and the rest read again.

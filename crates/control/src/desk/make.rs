@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use branchline_proxy::store::Store;
 use branchline_proxy::{Engine, Parts};
+use branchline_settings::schema::NeverCloudSettings;
 use branchline_settings::{KeyStore, Paths, Settings, Tokens, load};
 
 use crate::error::{ControlError, Result};
@@ -39,7 +40,7 @@ pub(super) fn engine(paths: &Paths, keys: &Arc<KeyStore>) -> Result<Made> {
     Ok(Made { engine, troubles })
 }
 
-/// The settings as far as they are good.
+/// The settings as far as they are good. Where what must not leave is not known, they say that nothing may.
 fn settings(paths: &Paths, troubles: &mut Vec<ControlError>) -> Settings {
     match load(&paths.config_file) {
         Ok(report) => {
@@ -51,8 +52,9 @@ fn settings(paths: &Paths, troubles: &mut Vec<ControlError>) -> Settings {
             report.settings
         }
         Err(error) => {
+            let why = format!("the settings file cannot be read ({error})");
             troubles.push(error.into());
-            Settings::default()
+            Settings { never_cloud: NeverCloudSettings::unread(why), ..Settings::default() }
         }
     }
 }

@@ -181,6 +181,26 @@ async fn broken_settings_and_a_broken_database_do_not_keep_it_from_opening() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_leaves_while_the_privacy_rules_cannot_be_read() {
+    let none = "backends.anthropic.enabled = false\nbackends.lmstudio.enabled = false\nbackends.llamacpp.enabled = false\n\
+                backends.ollama.enabled = false\nbackends.vllm.enabled = false\nserver.port = 0\n";
+    for bad in ["never_cloud.texts = \"falcon\"\n", "never_cloud.texts = [\"falcon\"\n"] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("settings.toml"), format!("{none}{bad}")).unwrap();
+        let rig = Rig::inside(folder);
+        let explained = rig.desk.dispatch("routing.explain", json!({ "text": "hello" })).await.unwrap();
+        assert!(explained["private"].as_str().unwrap().contains("cannot be read"), "{explained}");
+        assert_ne!(explained["target"], "cloud");
+        std::fs::write(rig.folder.path().join("settings.toml"), format!("{none}never_cloud.texts = [\"falcon\"]\n"))
+            .unwrap();
+        let file = rig.folder.path().join("settings.toml");
+        branchline_proxy::watch::reload(&rig.desk.engine(), &file).await;
+        let explained = rig.desk.dispatch("routing.explain", json!({ "text": "hello" })).await.unwrap();
+        assert!(explained["private"].is_null(), "{explained}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_data_folder_that_cannot_be_made_does_not_keep_it_from_opening() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("data"), "a file where the folder should be").unwrap();

@@ -318,3 +318,35 @@ fn the_settings_of_any_report_are_good() {
         assert!(findings(&report.settings).problems.is_empty(), "{text}");
     }
 }
+
+#[test]
+fn privacy_rules_that_are_left_out_keep_everything_here() {
+    let good = "[never_cloud]\ntexts = [\"falcon\"]\n";
+    for (bad, place) in [
+        ("never_cloud = true\n".to_owned(), "never_cloud in the settings file (line 1)"),
+        ("[never_cloud]\ntexts = \"falcon\"\n".into(), "never_cloud.texts in the settings file (line 2)"),
+        (
+            "[never_cloud]\ntexts = [\"ok\", \"/falcon(/\"]\n".into(),
+            "never_cloud.texts[1] in the settings file (line 2)",
+        ),
+        ("[never_cloud]\npaths = [\"**\"]\n".into(), "never_cloud.paths[0]"),
+        ("[projects]\ntrusted = [\"here\"]\n".into(), "projects.trusted[0]"),
+        (format!("{good}[log\n"), "the settings file cannot be read (line"),
+        (format!("{good}texts = []\n"), "the settings file cannot be read (line"),
+    ] {
+        let report = check(&bad);
+        let why = report.settings.never_cloud.unread.clone().unwrap_or_else(|| panic!("{bad}"));
+        assert!(why.contains(place) && !why.contains("falcon"), "{bad}: {why}");
+        assert!(!report.settings.never_cloud.compile().unwrap().is_empty(), "{bad}");
+    }
+    for fine in [
+        format!("{good}[routing]\nthreshold = 150\n"),
+        "[routing]\nthreshold = \"high\"\n".into(),
+        "[log\n".into(),
+        good.into(),
+    ] {
+        let report = check(&fine);
+        assert_eq!(report.settings.never_cloud.unread, None, "{fine}");
+        assert_eq!(report.settings.never_cloud.texts.len(), usize::from(fine.contains("falcon")), "{fine}");
+    }
+}

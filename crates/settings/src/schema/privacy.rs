@@ -14,6 +14,17 @@ pub struct NeverCloudSettings {
     pub paths: Vec<String>,
     /// Working folders: every request of a client that works there or below.
     pub projects: Vec<String>,
+    /// Why not all of this could be read, in words: then every request stays. Never written to a file.
+    #[serde(skip)]
+    pub unread: Option<String>,
+}
+
+impl NeverCloudSettings {
+    /// Rules that could not be read: nothing leaves before they can be.
+    #[must_use]
+    pub fn unread(why: impl Into<String>) -> Self {
+        Self { unread: Some(why.into()), ..Self::default() }
+    }
 }
 
 /// Folders with settings of their own.
