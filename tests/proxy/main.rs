@@ -22,6 +22,7 @@ mod money;
 mod outages;
 mod pools;
 mod prefix;
+mod privacy;
 mod queueing;
 mod records;
 mod repair;

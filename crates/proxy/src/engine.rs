@@ -389,6 +389,7 @@ impl Engine {
 
     /// Takes over what earlier runs learned.
     pub async fn recall(&self) {
+        self.turns.recall(&self.store).await;
         self.learned.recall(&self.store).await;
         self.doctor.recall(&self.store).await;
         if let Ok(Some(text)) = self.store.fact(outcomes::KEY).await {

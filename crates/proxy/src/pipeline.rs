@@ -55,6 +55,7 @@ async fn carry(engine: &Arc<Engine>, call: &Call, line: &mut Line, journal: &mut
     line.answers(&inbound.request);
     images::look_up(engine, call, &mut inbound).await;
     inbound.situation = situation::read(engine, call, &inbound).await;
+    engine.turns.keep_private(inbound.session, inbound.situation.private.as_deref());
     let (decision, facts) = decide_for_turn(engine, call, &mut inbound).await;
     journal.decided(&decision, facts, inbound.situation.project.as_deref());
     journal.record.decision.surroundings = engine.surroundings_id(call, &inbound);

@@ -52,7 +52,7 @@ impl Situation {
     }
 }
 
-/// Reads the situation of a request.
+/// Reads the situation of a request. Nothing is remembered of it here: it is also read to explain.
 pub(crate) async fn read(engine: &Arc<Engine>, call: &Call, inbound: &Inbound<'_>) -> Situation {
     if is_plain(&call.world) {
         return plain(call);

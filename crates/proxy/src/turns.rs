@@ -8,6 +8,7 @@ use branchline_routing::{Answers, Decision, Dispatched, Earlier};
 use moka::sync::Cache;
 
 use crate::advise::Advice;
+use crate::store::Store;
 
 /// Turns remembered at the same time.
 const TURNS: u64 = 2_000;
@@ -15,6 +16,10 @@ const TURNS: u64 = 2_000;
 const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
 /// A conversation nobody has gone on with for so long is over.
 const CONVERSATION_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Private sessions remembered at the same time.
+const PRIVATE: u64 = TURNS * 4;
+/// Before the reason why a session is private.
+const EARLIER: &str = "earlier in this session ";
 /// Conclusions kept of one conversation.
 const ADVICE: usize = 64;
 
@@ -66,7 +71,7 @@ impl Default for Turns {
             answers: Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build(),
             dispatched: Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build(),
             advice: Cache::builder().max_capacity(TURNS / 4).time_to_idle(CONVERSATION_IDLE).build(),
-            private: Cache::builder().max_capacity(TURNS * 4).time_to_idle(CONVERSATION_IDLE).build(),
+            private: Cache::builder().max_capacity(PRIVATE).time_to_idle(CONVERSATION_IDLE).build(),
         }
     }
 }
@@ -130,13 +135,28 @@ impl Turns {
     /// Why a request is private: what was found in it, else what was found earlier in its session. A summary of the
     /// conversation no longer holds the words, but tells what they said.
     pub(crate) fn private(&self, session: Option<&str>, found: Option<String>) -> Option<String> {
-        let Some(session) = session else { return found };
-        match found {
-            Some(why) => {
-                self.private.insert(session.to_owned(), why.as_str().into());
-                Some(why)
+        found.or_else(|| self.private.get(session?).map(|why| format!("{EARLIER}{why}")))
+    }
+
+    /// From now on its session is private. Only for requests that are carried out: asking what would become of one
+    /// changes nothing.
+    pub(crate) fn keep_private(&self, session: Option<&str>, why: Option<&str>) {
+        if let (Some(session), Some(why)) = (session, why)
+            && !self.private.contains_key(session)
+        {
+            self.private.insert(session.to_owned(), why.strip_prefix(EARLIER).unwrap_or(why).into());
+        }
+    }
+
+    /// Takes over which sessions were private before a restart, as far as they may still go on.
+    pub(crate) async fn recall(&self, store: &Store) {
+        match store.private_sessions(CONVERSATION_IDLE, PRIVATE).await {
+            Ok(sessions) => {
+                for (session, why) in &sessions {
+                    self.keep_private(Some(session), Some(why));
+                }
             }
-            None => self.private.get(session).map(|why| format!("earlier in this session {why}")),
+            Err(error) => tracing::warn!(%error, "which sessions are private cannot be read"),
         }
     }
 }

@@ -41,6 +41,8 @@ pub trait Backing: Send {
     fn records(&mut self, filter: &RecordFilter) -> Result<Vec<Record>>;
     /// With bodies, where they were kept.
     fn record(&mut self, id: &str) -> Result<Option<Record>>;
+    /// Sessions with a request since then that had to stay on the user's machines, and why; at most so many, the newest.
+    fn private_sessions(&mut self, since: Timestamp, most: u64) -> Result<Vec<(String, String)>>;
     /// The newest scored requests, newest first.
     fn recent_scores(&mut self, limit: usize) -> Result<Vec<RecentScore>>;
     /// Deletes at most `limit` of the records older than `before`, the oldest first; how many.

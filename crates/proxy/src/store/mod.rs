@@ -11,6 +11,7 @@ use std::{
     path::Path,
     sync::{Arc, atomic::Ordering},
     thread,
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
@@ -204,6 +205,17 @@ impl Store {
     pub async fn record(&self, id: impl Into<String>) -> Result<Option<Record>> {
         let id = id.into();
         self.call(move |db| db.record(&id)).await
+    }
+
+    /// Sessions with a request that had to stay on the user's machines, and why, of so long before now; the newest
+    /// ones where there are more than `most`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn private_sessions(&self, within: Duration, most: u64) -> Result<Vec<(String, String)>> {
+        let since = SignedDuration::try_from(within).ok().and_then(|within| Timestamp::now().checked_sub(within).ok());
+        let since = since.unwrap_or(Timestamp::MIN);
+        self.call(move |db| db.private_sessions(since, most)).await
     }
 
     /// The last `limit` scored requests, newest first.

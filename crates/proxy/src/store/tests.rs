@@ -453,3 +453,28 @@ async fn conditions_go_with_the_last_record_that_names_them() {
     store.prune_before(at(700)).await.unwrap();
     assert_eq!(store.conditions("used").await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn private_sessions_of_the_last_day_are_known_with_their_newest_reason() {
+    let store = store();
+    let now = Timestamp::now().as_millisecond();
+    for (id, ago, session, why) in [
+        ("req_1", 20, Some("a"), Some("old reason")),
+        ("req_2", 10, Some("a"), Some("new reason")),
+        ("req_3", 5, Some("a"), None),
+        ("req_4", 4, Some("free"), None),
+        ("req_5", 3, None, Some("nobody's")),
+        ("req_6", 25 * 60 * 60 * 1000, Some("long ago"), Some("why")),
+        ("req_7", 30, Some("b"), Some("because")),
+    ] {
+        let mut record = record(id, now - ago);
+        record.session = session.map(Into::into);
+        record.decision.private = why.map(Into::into);
+        store.insert_record(record);
+    }
+    let day = Duration::from_secs(24 * 60 * 60);
+    let own = |session: &str, why: &str| (session.to_owned(), why.to_owned());
+    let found = store.private_sessions(day, 9).await.unwrap();
+    assert_eq!(found, [own("a", "new reason"), own("b", "because")]);
+    assert_eq!(store.private_sessions(day, 1).await.unwrap(), [own("a", "new reason")]);
+}

@@ -222,6 +222,10 @@ impl Backing for Sqlite {
         records::get(&self.conn, id)
     }
 
+    fn private_sessions(&mut self, since: Timestamp, most: u64) -> Result<Vec<(String, String)>> {
+        records::private_sessions(&self.conn, since, most)
+    }
+
     fn recent_scores(&mut self, limit: usize) -> Result<Vec<RecentScore>> {
         records::recent_scores(&self.conn, limit)
     }

@@ -194,6 +194,21 @@ fn get_row(conn: &Connection, id: &str) -> rusqlite::Result<Option<(String, Opti
     .optional()
 }
 
+pub(super) fn private_sessions(conn: &Connection, since: Timestamp, most: u64) -> Result<Vec<(String, String)>> {
+    let select = || {
+        // Most records say nothing of it and need not be parsed. The reason is that of each session's newest record.
+        conn.prepare_cached(
+            "SELECT session, why, max(at) AS newest FROM
+                 (SELECT json_extract(data, '$.session') AS session, json_extract(data, '$.decision.private') AS why, at
+                  FROM records WHERE at >= ?1 AND instr(data, '\"private\"') > 0)
+             WHERE session IS NOT NULL AND why IS NOT NULL GROUP BY session ORDER BY newest DESC LIMIT ?2",
+        )?
+        .query_map(params![since.as_millisecond(), count(most)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<_>>>()
+    };
+    select().map_err(to("read private sessions"))
+}
+
 pub(super) fn recent_scores(conn: &Connection, most: usize) -> Result<Vec<RecentScore>> {
     let select = || {
         conn.prepare_cached(
