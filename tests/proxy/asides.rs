@@ -104,7 +104,7 @@ async fn a_dispatcher_that_takes_too_long_is_written_down_as_cancelled_at_a_pric
 async fn a_picture_described_in_the_cloud_is_paid_for_once() {
     let (home, cloud) = (lmstudio().await, anthropic().await);
     cloud.script(Script::for_model(SMALL, a_cent("A red square.")));
-    let settings = format!("{}roles.vision = \"anthropic:{SMALL}\"\nrouting.mode = \"local\"\n", both(&home, &cloud));
+    let settings = format!("{}roles.vision = \"anthropic:{SMALL}\"\nrouting.threshold = 100\n", both(&home, &cloud));
     let stand = Stand::start(&settings).await;
     let first = record_of(&stand, &stand.post("/v1/messages", &with_picture("what is this?", 1)).await).await;
     let [aside] = &first.asides[..] else { panic!("{first:#?}") };
@@ -119,7 +119,7 @@ async fn no_picture_is_described_in_the_cloud_once_the_days_budget_is_met() {
     let (home, cloud) = (lmstudio().await, anthropic().await);
     cloud.script(Script::for_model(SMALL, a_cent("A red square.")));
     let settings = format!(
-        "{}roles.vision = \"anthropic:{SMALL}\"\nrouting.mode = \"local\"\nbudget.daily_usd = 0.01\n",
+        "{}roles.vision = \"anthropic:{SMALL}\"\nrouting.threshold = 100\nbudget.daily_usd = 0.01\n",
         both(&home, &cloud)
     );
     let stand = Stand::start(&settings).await;

@@ -6,7 +6,7 @@ use branchline_tests::session::Session;
 use branchline_tests::{Reply, Stand};
 use serde_json::{Map, Value, json};
 
-use crate::rig::{EASY, HARD, anthropic, ask, both, lmstudio, send};
+use crate::rig::{CLOUD, EASY, HARD, anthropic, ask, both, lmstudio, send, with_picture};
 
 const FALCON: &str = "never_cloud.texts = [\"project falcon\"]\n";
 
@@ -47,7 +47,7 @@ async fn what_is_only_asked_about_makes_no_session_private() {
     let stand = Stand::start(&format!("{}{FALCON}", both(&home, &cloud))).await;
     let session = saying("wonder", HARD);
     let headers: Map<String, Value> =
-        session.headers().iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
+        session.headers().iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     let request = json!({"text": "about project falcon", "headers": headers});
     let explained = branchline_control::dispatch(Arc::clone(&stand.engine), "routing.explain", request).await.unwrap();
     assert!(explained["private"].as_str().unwrap().contains("never_cloud.texts[0]"), "{explained}");
@@ -58,4 +58,23 @@ async fn what_is_only_asked_about_makes_no_session_private() {
     assert_eq!(went_to(&send(&stand, &saying("wonder", "project falcon, then")).await), "lmstudio");
     let classified = stand.post_with("/classify", &ask(EASY), &session.headers()).await;
     assert!(classified.json()["private"].as_str().unwrap().contains("earlier in this session"), "{}", classified.text);
+}
+
+#[tokio::test]
+async fn a_picture_is_not_shown_to_the_cloud_where_everything_is_to_stay() {
+    let (home, cloud) = (lmstudio().await, anthropic().await);
+    let eyes = format!("{}roles.vision = \"anthropic:{CLOUD}\"\n", both(&home, &cloud));
+    for (at, more) in ["", "vision.mode = \"route\"\n"].into_iter().enumerate() {
+        for (seed, mode, forced) in [(1, "local", "auto"), (2, "auto", "local")] {
+            let stand = Stand::start(&format!("{eyes}routing.mode = \"{mode}\"\n{more}")).await;
+            let body = with_picture("what is this?", seed + 10 * u8::try_from(at).unwrap());
+            let reply = stand.post_with("/v1/messages", &body, &[("x-force-route", forced)]).await;
+            assert_eq!(went_to(&reply), "lmstudio", "{mode} {forced} {more}");
+            assert_eq!(stand.record().await.images.failed, 1);
+        }
+    }
+    assert!(cloud.calls().is_empty());
+    let stand = Stand::start(&eyes).await;
+    stand.post("/v1/messages", &with_picture("what is this?", 3)).await;
+    assert_eq!(stand.record().await.images.described, 1, "else the eyes may look");
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use branchline_routing::{ModelRef, VisionMode};
+use branchline_routing::{Decision, ModelRef, VisionMode};
 use branchline_wire::edit::{self, BlockPath};
 use branchline_wire::hub::{Block, BlockKind, Content, ImageSource, Message, Request, Role};
 use branchline_wire::text::Text;
@@ -218,11 +218,11 @@ pub(crate) async fn stored(engine: &Engine, key: &ImageKey) -> Option<Arc<str>> 
     Some(text)
 }
 
-/// The models that may look at the pictures of a request. What must not leave the user's own machines is shown to
-/// none elsewhere.
-pub(crate) fn eyes(engine: &Engine, call: &Call, inbound: &Inbound<'_>) -> Vec<ModelRef> {
+/// The models that may look at the pictures of a request. What is to stay on the user's own machines is shown to none
+/// elsewhere.
+pub(crate) fn eyes(engine: &Engine, call: &Call, inbound: &Inbound<'_>, decision: &Decision) -> Vec<ModelRef> {
     let all = inbound.situation.policy(call).role(branchline_routing::Role::Vision).iter();
-    let may_leave = aside::may_leave(engine, call, inbound);
+    let may_leave = !decision.stays && aside::may_leave(engine, call, inbound);
     all.filter(|model| may_leave || call.world.catalog.facts(model).local).cloned().collect()
 }
 

@@ -251,7 +251,7 @@ impl Trip<'_> {
         }
         if described.is_none() {
             let manner = self.manner(line, candidate);
-            let eyes = images::eyes(self.engine, self.call, self.inbound);
+            let eyes = images::eyes(self.engine, self.call, self.inbound, self.decision);
             let work = images::describe(self.engine, self.call, &self.inbound.request, &eyes);
             let (texts, counts) = line.wait(manner, &candidate.model.model, Box::pin(work)).await;
             journal.record.images = ImageCounts { total: self.inbound.turn.images, ..counts };

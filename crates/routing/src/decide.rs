@@ -11,7 +11,7 @@ use crate::score::{Score, TurnText, score};
 use crate::struggle::Answers;
 use crate::throwaway::{self, Way};
 use crate::turn::{Kind, Turn};
-use crate::{Calibration, Catalog, Health, ModelRef, Policy, Role, Target};
+use crate::{Calibration, Catalog, Health, Mode, ModelRef, Policy, Role, Target};
 
 mod afford;
 mod line;
@@ -145,6 +145,9 @@ pub struct Decision {
     pub escalated: Option<String>,
     /// The request must not leave the user's own machines: why, in words.
     pub private: Option<String>,
+    /// Nothing of it is to leave the user's own machines, its pictures included: it is private, everything is to stay, or
+    /// it was asked for.
+    pub stays: bool,
     /// Nothing but the turn itself chose: what is decided holds for the rest of the turn.
     pub by_turn: bool,
     /// Why there is no candidate.
@@ -212,6 +215,7 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
         ask_dispatcher: false,
         escalated: None,
         private: question.private.clone(),
+        stays: false,
         by_turn: false,
         refusal: None,
     };
@@ -235,8 +239,15 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
         wish.stay(why, policy, catalog, &mut decision);
     }
     line::choose(&wish, question, policy, health, catalog, &mut decision);
+    // In all-local mode somebody may have insisted on a model, and then it depends on where that is.
+    let at_home = decision.candidates.iter().all(|one| one.local);
+    decision.stays = wish.at_home || (policy.mode == Mode::Local && at_home);
     if let Some(first) = decision.candidates.first() {
         decision.role = first.role;
+    } else if let Some(why) = nobody_at_home(&wish, question, policy) {
+        decision.answer_here = true;
+        decision.say(why);
+        decision.decides();
     } else if decision.refusal.is_none() {
         decision.refusal = Some(match &question.private {
             Some(why) => Refusal::Private { why: why.clone() },
@@ -244,6 +255,13 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
         });
     }
     decision
+}
+
+/// A request that is no work, with everything to stay here and its own model elsewhere: it needs no model.
+fn nobody_at_home(wish: &Wish, question: &Question<'_>, policy: &Policy) -> Option<String> {
+    let alone = wish.alone && wish.at_home && policy.mode == Mode::Local;
+    let free = alone && question.private.is_none() && question.turn.kind.can_be_answered_here();
+    free.then(|| "answered here: mode is all local, and no model for it is on your machines".to_owned())
 }
 
 /// The client wants one model, or the cloud, whatever the request is.

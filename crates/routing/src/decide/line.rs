@@ -23,7 +23,8 @@ pub(super) fn choose(
         decision.decides();
     }
     let affordable = afford::afford(candidates, policy, health, decision);
-    let fitting = fit(affordable, question, policy, catalog, decision);
+    let mut fitting = fit(affordable, question, catalog, decision);
+    look(&mut fitting, wish, question, (policy, health, catalog), decision);
     let mut line = by_health(fitting, health, wish, decision);
     pools::spread(&mut line, &question.conversation, policy, health, &mut decision.reasons);
     decision.advisor = advisor(&mut line, question.turn, catalog, decision);
@@ -99,7 +100,6 @@ fn candidate(model: &ModelRef, role: Role, catalog: &Catalog) -> Candidate {
 fn fit(
     candidates: Vec<Candidate>,
     question: &Question<'_>,
-    policy: &Policy,
     catalog: &Catalog,
     decision: &mut Decision,
 ) -> Vec<Candidate> {
@@ -128,35 +128,51 @@ fn fit(
     if any && fitting.is_empty() {
         decision.refusal = Some(Refusal::TooLong { tokens: largest.1, maximum: largest.0 });
     }
-    if policy.vision == VisionMode::Route && turn.undescribed > 0 {
-        route_to_vision(&mut fitting, question, policy, catalog, decision);
-    } else if fitting.first().is_some_and(|first| first.describe_images) {
-        decision.say(format!("{} image(s) will be described for a model that cannot see", turn.images));
-    }
     fitting
 }
 
-/// `vision.mode = "route"`: who can see answers a turn that brings pictures.
-fn route_to_vision(
-    fitting: &mut Vec<Candidate>,
+/// What becomes of pictures: a model that sees answers the turn that brings them (`vision.mode = "route"`), or they are
+/// described for one that does not.
+fn look(
+    line: &mut Vec<Candidate>,
+    wish: &Wish,
     question: &Question<'_>,
-    policy: &Policy,
-    catalog: &Catalog,
+    around: (&Policy, &Health, &Catalog),
     decision: &mut Decision,
 ) {
-    if fitting.first().is_none_or(|first| !first.describe_images) {
+    let turn = question.turn;
+    if line.first().is_none_or(|first| !first.describe_images) {
         return;
     }
-    let mut seeing: Vec<Candidate> =
-        policy.role(Role::Vision).iter().map(|model| candidate(model, Role::Vision, catalog)).collect();
-    seeing.retain(|one| one.local || question.private.is_none());
+    let routed = around.0.vision == VisionMode::Route && turn.undescribed > 0;
+    let mut seeing = if routed { seeing(wish, question, around) } else { Vec::new() };
     if seeing.is_empty() {
+        decision.say(format!("{} image(s) will be described for a model that cannot see", turn.images));
         return;
     }
     decision.say("the turn brings pictures: the vision model answers");
     decision.decides();
-    seeing.append(fitting);
-    *fitting = seeing;
+    line.retain(|one| seeing.iter().all(|eyes| eyes.model != one.model));
+    seeing.append(line);
+    *line = seeing;
+}
+
+/// The models of the role `vision` that may answer: what keeps the others from it keeps them too.
+fn seeing(
+    wish: &Wish,
+    question: &Question<'_>,
+    (policy, health, catalog): (&Policy, &Health, &Catalog),
+) -> Vec<Candidate> {
+    let mut line = Vec::new();
+    policy.role(Role::Vision).iter().for_each(|model| push(&mut line, candidate(model, Role::Vision, catalog)));
+    let tokens = |model: &ModelRef| question.calibration.tokens(model, question.turn.structure.prompt_tokens);
+    line.retain(|one| {
+        let sees = catalog.facts(&one.model).vision != Some(false);
+        let is_paid = one.local || health.spent.is_none();
+        let holds = one.context.is_none_or(|window| fits(question.turn, tokens(&one.model), window));
+        wish.lets_look(one.local) && sees && is_paid && holds
+    });
+    line
 }
 
 fn fits(turn: &Turn, tokens: u64, window: u64) -> bool {

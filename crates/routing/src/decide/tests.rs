@@ -248,6 +248,72 @@ fn in_route_mode_new_pictures_go_to_the_vision_model_and_known_ones_do_not() {
 }
 
 #[test]
+fn in_route_mode_the_vision_model_answers_only_where_others_might() {
+    let routed = |change: fn(&mut Case)| {
+        case(EASY)
+            .with(|c| {
+                c.policy.vision = VisionMode::Route;
+                c.policy.roles.insert(Role::Vision, vec![cloud()]);
+                (c.turn.images, c.turn.undescribed) = (1, 1);
+            })
+            .with(change)
+    };
+    assert_eq!(routed(|_| {}).models(), ["anthropic:claude", "lmstudio:coder"], "once each");
+    assert_eq!(routed(|c| c.policy.fallback_to_cloud = false).models()[0], "anthropic:claude", "it was named for it");
+    for stays in [
+        (|c| c.policy.mode = Mode::Local) as fn(&mut Case),
+        |c| c.forced = Some(Target::Local),
+        |c| c.forced = Some(Target::Role(Role::Coder)),
+        |c| c.forced = Some(Target::Model(local())),
+        |c| c.asked = Target::Model(local()),
+        |c| c.ruled = ruled(Then::Models(vec![local()])),
+        |c| c.health.spent = Some("$5 of $5".into()),
+        |c| c.private = Some("x".into()),
+    ] {
+        let decision = routed(stays).decide();
+        let first = &decision.candidates[0];
+        assert!(first.model == local() && first.describe_images, "{:?}", decision.reasons);
+    }
+    let long = routed(|c| {
+        c.policy.roles.insert(Role::Vision, vec![vision(), cloud()]);
+        c.turn.structure.prompt_tokens = 60_000;
+        c.policy.threshold = 100;
+        c.calibration.0.extend([(vision(), 2.0)]);
+    });
+    assert_eq!(
+        long.models(),
+        ["anthropic:claude", "lmstudio:coder"],
+        "what is too long for its window it is not asked"
+    );
+}
+
+#[test]
+fn what_is_to_stay_says_so_for_its_pictures() {
+    let stays = |change: fn(&mut Case)| case(EASY).with(change).decide().stays;
+    assert!(!stays(|_| {}) && !stays(|c| c.policy.fallback_to_cloud = false));
+    assert!(stays(|c| c.policy.mode = Mode::Local) && stays(|c| c.forced = Some(Target::Local)));
+    assert!(stays(|c| c.private = Some("x".into())));
+    let named = |model: fn() -> ModelRef| {
+        case(EASY).with(|c| (c.policy.mode, c.forced) = (Mode::Local, Some(Target::Model(model())))).decide().stays
+    };
+    assert!(named(local) && !named(cloud));
+}
+
+#[test]
+fn in_all_local_mode_nothing_goes_to_a_background_model_elsewhere() {
+    let title = |kind| {
+        case("x").with(|c| {
+            c.turn.kind = kind;
+            c.policy.mode = Mode::Local;
+            c.policy.roles.insert(Role::Background, vec![cloud()]);
+        })
+    };
+    assert!(title(Kind::Title).decide().answer_here, "{:?}", title(Kind::Title).decide());
+    assert_eq!(title(Kind::Command).models(), ["lmstudio:coder"]);
+    assert_eq!(title(Kind::Title).with(|c| c.policy.mode = Mode::Auto).models(), ["anthropic:claude"]);
+}
+
+#[test]
 fn throwaway_requests_go_to_the_background_model() {
     let small = ModelRef::new("lmstudio", "small");
     let title = case("x").with(|c| c.turn.kind = Kind::Title);

@@ -20,6 +20,8 @@ pub(super) struct Wish {
     pub(super) may_cross: bool,
     /// Only the user's own machines.
     pub(super) at_home: bool,
+    /// Somebody insists on the side: nobody of the other one looks at the pictures either.
+    pub(super) keeps_side: bool,
 }
 
 impl Wish {
@@ -29,7 +31,20 @@ impl Wish {
     }
 
     const fn strict(cloud: bool) -> Self {
-        Self { pinned: Vec::new(), alone: false, first: Vec::new(), cloud, may_cross: false, at_home: false }
+        Self {
+            pinned: Vec::new(),
+            alone: false,
+            first: Vec::new(),
+            cloud,
+            may_cross: false,
+            at_home: false,
+            keeps_side: false,
+        }
+    }
+
+    /// Everything on the user's own machines.
+    fn home() -> Self {
+        Self { at_home: true, ..Self::strict(false) }
     }
 
     fn only(models: Vec<ModelRef>, catalog: &Catalog) -> Self {
@@ -39,8 +54,9 @@ impl Wish {
 
     /// A request that is no work, for these roles.
     pub(super) fn aside(roles: Vec<Role>, alone: bool, policy: &Policy) -> Self {
-        let may_cross = policy.fallback_to_cloud && policy.mode != Mode::Local;
-        Self { first: roles, alone, may_cross, ..Self::strict(false) }
+        let at_home = policy.mode == Mode::Local;
+        let may_cross = policy.fallback_to_cloud && !at_home;
+        Self { first: roles, alone, may_cross, at_home, ..Self::strict(false) }
     }
 
     /// The models of a role, then those of its side.
@@ -54,6 +70,14 @@ impl Wish {
 
     pub(super) fn leading_role(&self) -> Role {
         self.first.first().copied().filter(|_| self.pinned.is_empty()).unwrap_or(self.side_role())
+    }
+
+    /// Whether a model that sees may answer in place of one that does not: nobody's place who was named, on no side that
+    /// somebody insists to be kept from.
+    pub(super) fn lets_look(&self, is_local: bool) -> bool {
+        let kept_here = self.at_home && !is_local;
+        let kept_there = self.keeps_side && is_local == self.cloud;
+        self.pinned.is_empty() && !kept_here && !kept_there
     }
 
     /// Privacy wins over whatever was wished: the request stays, or is refused.
@@ -98,10 +122,10 @@ fn insisted(question: &Question<'_>, policy: &Policy, catalog: &Catalog, decisio
     };
     let (wish, what) = match target {
         Target::Auto => return None,
-        Target::Local => (Wish::strict(false), "asks for local".to_owned()),
-        Target::Cloud => (Wish::strict(true), "asks for cloud".to_owned()),
+        Target::Local => (Wish::home(), "asks for local".to_owned()),
+        Target::Cloud => (Wish { keeps_side: true, ..Wish::strict(true) }, "asks for cloud".to_owned()),
         Target::Role(role) => {
-            let wish = Wish { may_cross: false, ..Wish::of_role(*role, policy, catalog) };
+            let wish = Wish { may_cross: false, keeps_side: true, ..Wish::of_role(*role, policy, catalog) };
             (wish, format!("asks for the role {}", role.as_str()))
         }
         Target::Model(model) => (Wish::only(vec![model.clone()], catalog), format!("names {model}")),
@@ -116,7 +140,7 @@ fn one_way(policy: &Policy, decision: &mut Decision) -> Option<Wish> {
     match policy.mode {
         Mode::Local => {
             decision.say("mode is all local");
-            Some(Wish::strict(false))
+            Some(Wish::home())
         }
         Mode::Cloud => {
             decision.say("mode is all cloud");
