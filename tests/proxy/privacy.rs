@@ -74,7 +74,7 @@ async fn a_picture_is_not_shown_to_the_cloud_where_everything_is_to_stay() {
         }
     }
     assert!(cloud.calls().is_empty());
-    let stand = Stand::start(&eyes).await;
+    let stand = Stand::start(&format!("{eyes}routing.threshold = 100\n")).await;
     stand.post("/v1/messages", &with_picture("what is this?", 3)).await;
     assert_eq!(stand.record().await.images.described, 1, "else the eyes may look");
 }
