@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json, json};
 
 use crate::base_url::BaseUrl;
-use crate::presets::PRESETS;
+use crate::presets::{self, PRESETS};
 use crate::save::Change;
 use crate::secrets::Secret;
 
@@ -129,32 +129,28 @@ impl Draft {
     }
 
     fn set(&mut self, path: &[&str], value: Json) {
-        let mut text = String::new();
-        for key in path {
-            let dot = if text.is_empty() { "" } else { "." };
-            // A String takes whatever is written.
-            let _ = write!(text, "{dot}{}", Json::from(*key));
-        }
-        self.changes.push(Change { path: text, value });
+        self.changes.push(Change { path: path_of(path), value });
     }
 
     fn leave(&mut self, path: impl Into<String>, reason: impl Into<String>) {
         self.left_out.push(LeftOut { path: path.into(), reason: reason.into() });
     }
 
-    /// A server: one of those that are known by their address, or one of its own.
-    fn server(&mut self, theirs: &str, url: &str, at: &str) {
+    /// A server: one of those that are known by their address, or one of its own. Whether it was taken over.
+    fn server(&mut self, theirs: &str, url: &str, at: &str) -> bool {
         let (base, anthropic) = base_of(url);
         let parsed = match base.parse::<BaseUrl>() {
             Ok(parsed) => parsed,
             // In these words a password in it does not stand.
-            Err(error) => return self.leave(at, error.to_string()),
+            Err(error) => {
+                self.leave(at, error.to_string());
+                return false;
+            }
         };
         let known = PRESETS.iter().find(|preset| {
             let preset = preset.base_url.and_then(|url| url.parse::<BaseUrl>().ok());
             preset.is_some_and(|preset| same_server(&preset, &parsed))
         });
-        let ours = known.map_or_else(|| name_of(theirs), |preset| preset.id.to_owned());
         let local = known.and_then(|preset| preset.local).unwrap_or_else(|| parsed.is_near());
         let mut backend = Map::new();
         if known.is_none() {
@@ -167,22 +163,46 @@ impl Draft {
         if backend.is_empty() {
             backend.insert("enabled".into(), json!(true));
         }
+        let wanted = known.map_or_else(|| name_of(theirs), |preset| preset.id.to_owned());
+        let ours = self.name_for(&wanted, known.is_some(), &backend);
+        if ours != wanted && presets::find(&wanted).is_some() {
+            // Its name no longer says what it is.
+            backend.insert("preset".into(), json!(wanted));
+            backend.insert("base_url".into(), json!(base));
+        }
         self.set(&["backends", &ours], Json::Object(backend));
         if ours != theirs {
             self.leave(at, format!("the server is called {ours} here, and not {theirs}"));
         }
         self.servers.push((theirs.to_owned(), ours, local));
+        true
+    }
+
+    /// A name nobody else has: wanted, or wanted with a number. A known server that is set up the same way twice is one.
+    fn name_for(&self, wanted: &str, is_known: bool, backend: &Map<String, Json>) -> String {
+        let same = |name: &str| {
+            let path = path_of(&["backends", name]);
+            is_known && self.changes.iter().any(|one| one.path == path && one.value.as_object() == Some(backend))
+        };
+        let is_free = |name: &String| same(name) || self.servers.iter().all(|(_, ours, _)| ours != name);
+        let numbered = (2u32..).map(|number| format!("{wanted}-{number}"));
+        std::iter::once(wanted.to_owned()).chain(numbered).find(is_free).unwrap_or_default()
     }
 
     /// Our model ref of a model on one of their servers, and whether it runs on the user's own hardware.
     fn model(&self, server: &str, model: &str) -> Option<(String, bool)> {
-        let (_, ours, local) = self.servers.iter().find(|(theirs, ..)| theirs.eq_ignore_ascii_case(server))?;
+        let exact = self.servers.iter().find(|(theirs, ..)| theirs == server);
+        let alike = || self.servers.iter().find(|(theirs, ..)| theirs.eq_ignore_ascii_case(server));
+        let (_, ours, local) = exact.or_else(alike)?;
         (!model.is_empty()).then(|| (format!("{ours}:{model}"), *local))
     }
 
-    /// A key as it stands in a file: itself, or `$NAME` or `${NAME}` of a variable. Examples' placeholders are none.
+    /// The key of the server that was taken over last, as it stands in a file: itself, or `$NAME` or `${NAME}` of
+    /// a variable. Examples' placeholders are none.
     fn key(&mut self, server: &str, text: &str, at: &str) {
-        let Some((_, ours, local)) = self.servers.iter().find(|(theirs, ..)| theirs == server).cloned() else { return };
+        let Some((_, ours, local)) = self.servers.last().filter(|(theirs, ..)| theirs == server).cloned() else {
+            return;
+        };
         let variable = text.strip_prefix('$').map(|name| name.trim_matches(['{', '}']));
         if let Some(name) = variable {
             self.keys.push(ImportedKey { backend: ours, place: KeyPlace::Variable(name.to_owned()) });
@@ -194,6 +214,16 @@ impl Draft {
             self.keys.push(ImportedKey { backend: ours, place: KeyPlace::Here(Secret::new(text)) });
         }
     }
+}
+
+fn path_of(keys: &[&str]) -> String {
+    let mut path = String::new();
+    for key in keys {
+        let dot = if path.is_empty() { "" } else { "." };
+        // A String takes whatever is written.
+        let _ = write!(path, "{dot}{}", Json::from(*key));
+    }
+    path
 }
 
 /// The base of an endpoint, and whether it is Anthropic's protocol.

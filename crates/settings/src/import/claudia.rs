@@ -13,8 +13,8 @@ pub(super) fn read(file: &Map<String, Json>) -> Imported {
             draft.leave(at, "it has no baseUrl");
             continue;
         };
-        draft.server(name, url, &at);
-        let server = draft.servers.last().filter(|(theirs, ..)| theirs == name).cloned();
+        let taken = draft.server(name, url, &at);
+        let server = draft.servers.last().filter(|_| taken).cloned();
         if let (Some(variable), Some((_, backend, false))) = (text(backend, "apiKeyEnv"), server) {
             draft.keys.push(ImportedKey { backend, place: KeyPlace::Variable(variable.to_owned()) });
         }

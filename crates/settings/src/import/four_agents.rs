@@ -19,8 +19,8 @@ pub(super) fn read(file: &Map<String, Json>) -> Imported {
             continue;
         };
         let server = format!("{role}-agent");
-        draft.server(&server, address, &url);
-        if let Some(secret) = text(&key).or_else(|| text("OPENAI_API_KEY")) {
+        let taken = draft.server(&server, address, &url);
+        if let Some(secret) = text(&key).or_else(|| text("OPENAI_API_KEY")).filter(|_| taken) {
             draft.key(&server, secret, &key);
         }
         if let Some((model, _)) = draft.model(&server, name) {

@@ -54,8 +54,8 @@ fn read_provider(provider: &Json, at: &str, draft: &mut Draft) {
         draft.leave(at, "it has no name or no api_base_url");
         return;
     };
-    draft.server(name, url, at);
-    if let Some(key) = text(provider, "api_key").or_else(|| text(provider, "apikey")) {
+    let taken = draft.server(name, url, at);
+    if let Some(key) = text(provider, "api_key").or_else(|| text(provider, "apikey")).filter(|_| taken) {
         draft.key(name, key, &format!("{at}.api_key"));
     }
     if provider.get("transformer").is_some() {

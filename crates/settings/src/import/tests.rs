@@ -143,6 +143,36 @@ fn the_first_claude_code_router_becomes_the_four_role_mode() {
 }
 
 #[test]
+fn servers_of_one_name_are_numbered_and_each_keeps_its_address_and_key() {
+    let imported = foreign(
+        r#"{"Providers": [
+            {"name": "my llm", "api_base_url": "https://one.example.org/v1", "api_key": "sk-one-0123456789"},
+            {"name": "My-LLM", "api_base_url": "https://two.example.org/v1", "api_key": "sk-two-0123456789"},
+            {"name": "my llm", "api_base_url": "https://three.example.org/v1", "api_key": "sk-three-0123456789"},
+            {"name": "my llm", "api_base_url": "https://me:x@four.example.org/v1", "api_key": "sk-four-0123456789"},
+            {"name": "ds", "api_base_url": "https://api.deepseek.com/chat/completions"},
+            {"name": "ds-again", "api_base_url": "https://api.deepseek.com/chat/completions"},
+            {"name": "ds-other", "api_base_url": "https://api.deepseek.com/anthropic/v1/messages"}],
+            "Router": {"default": "My-LLM,m", "think": "my llm,t", "background": "ds-again,b", "longContext": "ds-other,l"}}"#,
+    )
+    .unwrap();
+    let settings = settings(&imported);
+    let base = |name: &str| settings.backends[name].base_url.clone().unwrap_or_default();
+    assert_eq!(base("my-llm"), "https://one.example.org/v1");
+    assert_eq!(base("my-llm-2"), "https://two.example.org/v1");
+    assert_eq!(base("my-llm-3"), "https://three.example.org/v1");
+    assert_eq!((base("deepseek").as_str(), base("deepseek-2").as_str()), ("", "https://api.deepseek.com/anthropic/v1"));
+    assert_eq!(settings.backends["deepseek-2"].preset.as_deref(), Some("deepseek"));
+    let role = |role| settings.roles.get(role).0[0].to_string();
+    assert_eq!((role(Role::Cloud), role(Role::Think)), ("my-llm-2:m".into(), "my-llm:t".into()));
+    assert_eq!((role(Role::Background), role(Role::LongContext)), ("deepseek:b".into(), "deepseek-2:l".into()));
+    let keys: Vec<_> = imported.keys.iter().map(|key| key.backend.as_str()).collect();
+    assert_eq!(keys, ["my-llm", "my-llm-2", "my-llm-3"], "no key goes to another server");
+    let told = |part: &str| imported.left_out.iter().any(|left| left.reason.contains(part));
+    assert!(told("my-llm-2 here") && told("my-llm-3 here") && told("deepseek-2 here"), "{:?}", imported.left_out);
+}
+
+#[test]
 fn a_password_in_an_address_is_not_told() {
     let file = r#"{"Providers": [{"name": "a", "api_base_url": "https://me:geheim@llm.example.org/v1"}]}"#;
     let imported = foreign(file).unwrap();
