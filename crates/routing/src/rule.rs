@@ -74,6 +74,12 @@ pub struct Hours {
 }
 
 impl Hours {
+    /// No minute of the day lies in it.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.from == self.to || (self.from == 1440 && self.to == 0)
+    }
+
     /// Whether a minute of the day lies in it; the end does not.
     #[must_use]
     pub const fn holds(self, minute: u16) -> bool {
@@ -332,6 +338,12 @@ mod tests {
         let night: Hours = "22:00-07:00".parse().unwrap();
         assert!(night.holds(23 * 60) && night.holds(0) && !night.holds(7 * 60));
         assert_eq!(night.to_string(), "22:00-07:00");
+        for (text, never) in
+            [("09:00-09:00", true), ("24:00-00:00", true), ("00:00-24:00", false), ("24:00-01:00", false)]
+        {
+            let hours: Hours = text.parse().unwrap();
+            assert_eq!((hours.is_empty(), (0..1440).any(|minute| hours.holds(minute))), (never, !never), "{text}");
+        }
         for bad in ["", "9-17", "25:00-26:00", "09:60-10:00", "morning"] {
             assert!(bad.parse::<Hours>().is_err(), "{bad}");
         }

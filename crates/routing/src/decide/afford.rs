@@ -7,7 +7,9 @@ use crate::{Health, Policy, Target, WhenSpent};
 /// Work meant for the cloud may stay here when the budget is met, also where the user lets nothing cross otherwise.
 /// Who insists on the cloud is refused instead.
 pub(super) fn let_cross(wish: &mut Wish, question: &Question<'_>, policy: &Policy, health: &Health) {
-    let insists = question.forced.is_some() || question.asked != Target::Auto;
+    // A route that is forced counts in place of what the model id means, "auto" too.
+    let target = question.forced.as_ref().map_or(&question.asked, |forced| &forced.target);
+    let insists = *target != Target::Auto;
     if wish.cloud && health.spent.is_some() && policy.when_spent == WhenSpent::Local && !insists {
         wish.may_cross = true;
     }

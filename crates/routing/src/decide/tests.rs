@@ -314,6 +314,22 @@ fn in_all_local_mode_nothing_goes_to_a_background_model_elsewhere() {
 }
 
 #[test]
+fn a_header_that_says_auto_insists_on_no_cloud_when_the_budget_is_met() {
+    let spent = |forced, asked| {
+        let spent = case(HARD).with(|c| {
+            c.health.spent = Some("$5 of $5".into());
+            c.policy.fallback_to_local = false;
+            (c.forced, c.asked) = (forced, asked);
+        });
+        spent.models()
+    };
+    assert_eq!(spent(None, Target::Auto), ["lmstudio:coder"]);
+    assert_eq!(spent(Some(Target::Auto), Target::Auto), ["lmstudio:coder"]);
+    assert_eq!(spent(Some(Target::Auto), Target::Cloud), ["lmstudio:coder"], "the header beats the model id");
+    assert!(spent(Some(Target::Cloud), Target::Auto).is_empty() && spent(None, Target::Cloud).is_empty());
+}
+
+#[test]
 fn throwaway_requests_go_to_the_background_model() {
     let small = ModelRef::new("lmstudio", "small");
     let title = case("x").with(|c| c.turn.kind = Kind::Title);

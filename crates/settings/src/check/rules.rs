@@ -2,7 +2,7 @@
 
 use branchline_routing::Finder;
 
-use super::{AT_LEAST_ONE, Findings, RETRIES, check_model};
+use super::{AT_LEAST_ONE, CREDENTIAL_HEADERS, Findings, RETRIES, check_model};
 use crate::alias::RESERVED_MODELS;
 use crate::compile;
 use crate::key_path::KeyPath;
@@ -94,8 +94,22 @@ fn check_when(path: &KeyPath, when: &RuleWhen, found: &mut Findings) {
             "write header = { name = \"x-team\", value = \"infra*\" }",
         );
     }
-    if let Some(Err(error)) = when.hours.as_deref().map(str::parse::<branchline_routing::Hours>) {
-        found.problem(&path.join("hours"), error.to_string(), "write hours = \"09:00-17:30\"");
+    if header.is_some_and(|header| asks_for_a_key(&header.name, header.value.as_deref())) {
+        found.problem(
+            &path.join("header").join("value"),
+            "the value of this header is a key, and keys do not belong in the settings file",
+            "leave value out: then it counts that the header is there",
+        );
+    }
+    let path_of_hours = path.join("hours");
+    match when.hours.as_deref().map(str::parse::<branchline_routing::Hours>) {
+        Some(Err(error)) => found.problem(&path_of_hours, error.to_string(), "write hours = \"09:00-17:30\""),
+        Some(Ok(hours)) if hours.is_empty() => found.warning(
+            &path_of_hours,
+            format!("no time of the day lies in {hours}, so the rule never holds"),
+            "write \"00:00-24:00\" for the whole day, or leave hours out",
+        ),
+        _ => {}
     }
     if let Some(text) = &when.text {
         check_words(&path.join("text"), text, found);
@@ -112,6 +126,12 @@ fn check_when(path: &KeyPath, when: &RuleWhen, found: &mut Findings) {
             "make tokens_under larger than tokens_over, or leave one of them out",
         );
     }
+}
+
+/// `*` only asks whether it is there.
+fn asks_for_a_key(header: &str, value: Option<&str>) -> bool {
+    let any = value.is_none_or(|value| value.trim().chars().all(|c| c == '*'));
+    !any && CREDENTIAL_HEADERS.contains(&header.trim().to_ascii_lowercase().as_str())
 }
 
 fn check_words(path: &KeyPath, text: &str, found: &mut Findings) {

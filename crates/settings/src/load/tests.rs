@@ -350,3 +350,21 @@ fn privacy_rules_that_are_left_out_keep_everything_here() {
         assert_eq!(report.settings.never_cloud.texts.len(), usize::from(fine.contains("falcon")), "{fine}");
     }
 }
+
+#[test]
+fn a_rule_that_never_holds_is_warned_about_and_one_that_holds_a_key_refused() {
+    let rule = |when: &str| check(&format!("[[rules]]\nwhen = {{ {when} }}\nthen = {{ role = \"cloud\" }}\n"));
+    for never in ["09:00-09:00", "24:00-00:00"] {
+        let report = rule(&format!("hours = \"{never}\""));
+        assert_eq!(report.problems, vec![]);
+        assert_eq!(report.warnings[0].path, "rules[0].when.hours", "{never}");
+    }
+    assert_eq!(rule("hours = \"00:00-24:00\"").warnings, vec![]);
+    let report = rule("header = { name = \"X-Api-Key\", value = \"sk-geheim\" }");
+    assert_eq!(report.problems[0].path, "rules[0].when.header.value");
+    assert!(!format!("{:?}", report.problems).contains("geheim") && report.settings.rules.is_empty());
+    for fine in ["name = \"x-api-key\"", "name = \"authorization\", value = \"*\"", "name = \"x-team\", value = \"a\""]
+    {
+        assert_eq!(rule(&format!("header = {{ {fine} }}")).problems, vec![], "{fine}");
+    }
+}
