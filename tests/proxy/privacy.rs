@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use branchline_sim::{Answer, Gate, Script};
 use branchline_tests::session::Session;
 use branchline_tests::{Reply, Stand};
 use serde_json::{Map, Value, json};
@@ -77,4 +78,27 @@ async fn a_picture_is_not_shown_to_the_cloud_where_everything_is_to_stay() {
     let stand = Stand::start(&format!("{eyes}routing.threshold = 100\n")).await;
     stand.post("/v1/messages", &with_picture("what is this?", 3)).await;
     assert_eq!(stand.record().await.images.described, 1, "else the eyes may look");
+}
+
+#[tokio::test]
+async fn a_private_request_and_a_free_one_do_not_wait_for_each_others_eyes() {
+    let (home, cloud) = (lmstudio().await, anthropic().await);
+    let gate = Gate::new();
+    cloud.script(Script::always(Answer::text("A cat.").head_waits(&gate)));
+    let eyes = format!("roles.vision = \"anthropic:{CLOUD}\"\nrouting.threshold = 100\n");
+    let stand = Stand::start(&format!("{}{FALCON}{eyes}", both(&home, &cloud))).await;
+    let free = with_picture("what is this?", 3);
+    let private = with_picture("what of project falcon is this?", 3);
+    let beside = async {
+        cloud.wait_for_call(1).await.unwrap();
+        let reply = stand.post("/v1/messages", &private).await;
+        gate.open();
+        reply
+    };
+    let (one, other) = tokio::join!(stand.post("/v1/messages", &free), beside);
+    assert_eq!((went_to(&one), went_to(&other)), ("lmstudio", "lmstudio"));
+    let read = home.calls();
+    assert!(read[0].contains("not described: no vision model may be asked"), "{:?}", read[0].body);
+    assert!(read[1].contains("A cat.>>"), "{:?}", read[1].body);
+    assert_eq!(cloud.calls().len(), 1);
 }

@@ -38,23 +38,31 @@ matter, and anything unusual. Do not guess at what is not visible.";
 const QUESTION_VERSION: &str = "1";
 /// Descriptions kept in memory, in bytes.
 const HOT_BYTES: u64 = 4 * 1024 * 1024;
+/// Answers that others may still be waiting for.
+const ASKED: u64 = 64;
 
 /// Describes, remembers, and asks only once for the same image at the same time.
 #[derive(Clone, Debug)]
 pub(crate) struct Images {
     hot: Cache<ImageKey, Arc<str>>,
+    /// What is being asked, and of whom: who may ask nobody must not fail for those who may.
+    asked: Cache<(ImageKey, Vec<ModelRef>), Arc<str>>,
 }
 
 impl Default for Images {
     fn default() -> Self {
         let weigh = |_: &ImageKey, text: &Arc<str>| u32::try_from(text.len() + 128).unwrap_or(u32::MAX);
-        Self { hot: Cache::builder().max_capacity(HOT_BYTES).weigher(weigh).build() }
+        Self {
+            hot: Cache::builder().max_capacity(HOT_BYTES).weigher(weigh).build(),
+            asked: Cache::builder().max_capacity(ASKED).build(),
+        }
     }
 }
 
 impl Images {
     /// Forgets one description, or all: the user changed or deleted it.
     pub(crate) async fn forget(&self, key: Option<&ImageKey>) {
+        self.asked.invalidate_all();
         match key {
             Some(key) => self.hot.invalidate(key).await,
             None => self.hot.invalidate_all(),
@@ -185,20 +193,39 @@ async fn one(engine: &Arc<Engine>, call: &Call, eyes: &[ModelRef], picture: &Pic
     if let Some(text) = stored(engine, &picture.key).await {
         return Outcome::Cached(text);
     }
-    let limit = Duration::from_millis(call.world.settings.vision.timeout_ms);
-    let asked = engine.images.hot.try_get_with(picture.key.clone(), async {
-        match tokio::time::timeout(limit, ask_someone(engine, call, eyes, picture)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!("the vision model took longer than {} s", limit.as_secs())),
+    let asked = &engine.images.asked;
+    let key = (picture.key.clone(), eyes.to_vec());
+    match asked.try_get_with(key.clone(), describe_anew(engine, call, eyes, picture)).await {
+        Ok(text) => {
+            // Now it is where the others look first.
+            asked.invalidate(&key).await;
+            Outcome::Described(text)
         }
-    });
-    match asked.await {
-        Ok(text) => Outcome::Described(text),
         Err(reason) => {
             tracing::warn!(image = &picture.key.sha256[..12], %reason, "an image was not described");
             Outcome::Failed(reason.as_ref().clone())
         }
     }
+}
+
+async fn describe_anew(
+    engine: &Arc<Engine>,
+    call: &Call,
+    eyes: &[ModelRef],
+    picture: &Picture,
+) -> Result<Arc<str>, String> {
+    let hot = &engine.images.hot;
+    // It may have come since it was looked for.
+    if let Some(text) = hot.get(&picture.key).await {
+        return Ok(text);
+    }
+    let limit = Duration::from_millis(call.world.settings.vision.timeout_ms);
+    let Ok(answer) = tokio::time::timeout(limit, ask_someone(engine, call, eyes, picture)).await else {
+        return Err(format!("the vision model took longer than {} s", limit.as_secs()));
+    };
+    let text = answer?;
+    hot.insert(picture.key.clone(), Arc::clone(&text)).await;
+    Ok(text)
 }
 
 /// A description that is there already.
