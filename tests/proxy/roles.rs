@@ -111,6 +111,42 @@ async fn a_model_that_thinks_without_tools_hands_its_conclusion_to_one_that_has_
 }
 
 #[tokio::test]
+async fn no_conclusion_of_one_conversation_gets_into_another_that_says_the_same() {
+    let sim = four_roles(Answer::text("think")).await;
+    sim.script(Script::for_model(HEAD, Answer::text("Conclusion: change line 7.")));
+    let stand = Stand::start(&settings(&sim)).await;
+    // A client that names no session.
+    let asking = |system: &str, past: &[Value], words: &str| {
+        let mut body = ask(words);
+        body["system"] = system.into();
+        body["tools"] = json!([{"name": "Bash", "description": "runs", "input_schema": {"type": "object"}}]);
+        body["messages"] = json!([past, &[json!({"role": "user", "content": words})][..]].concat());
+        body
+    };
+    let answered =
+        |words: &str| [json!({"role": "user", "content": words}), json!({"role": "assistant", "content": "done"})];
+    let why = "why does it hang?";
+    for (body, heads) in [
+        (asking("of one", &[], why), 1),
+        (asking("of one", &[], why), 1),
+        (asking("of another", &[], why), 2),
+        (asking("of one", &answered("something else"), why), 3),
+        (asking("of one", &answered(why), "thanks, and why there?"), 4),
+    ] {
+        assert_eq!(model(&stand.post("/v1/messages", &body).await), HANDS);
+        assert_eq!(asked(&sim, HEAD), heads, "{body}");
+    }
+    let calls = sim.calls();
+    let last = calls.iter().rev().find(|call| call.model() == HANDS).unwrap();
+    assert_eq!(
+        last.body.to_string().matches("Conclusion: change line 7.").count(),
+        2,
+        "those of its own stay: {:?}",
+        last.body
+    );
+}
+
+#[tokio::test]
 async fn a_thinker_that_is_away_costs_the_turn_nothing_but_its_advice() {
     let sim = four_roles(Answer::text("think")).await;
     sim.script(Script::for_model(HEAD, Answer::fault(Fault::status(500, "out of memory"))));

@@ -42,7 +42,8 @@ pub(crate) async fn consult(
         Ok(conclusion) => {
             let conclusion: Arc<str> = conclusion.into();
             let private = inbound.situation.private.is_some();
-            let advice = Advice { message: at, fingerprint: inbound.turn.fingerprint, conclusion, private };
+            let (before, fingerprint) = (inbound.key.before, inbound.turn.fingerprint);
+            let advice = Advice { message: at, before, fingerprint, conclusion, private };
             engine.turns.advised(&inbound.key.conversation, advice);
             Some(format!("{} gave its conclusion", adviser.model))
         }
@@ -58,12 +59,13 @@ pub(crate) async fn consult(
 pub(crate) struct Advice {
     /// Index of the message with the human's words.
     pub(crate) message: usize,
+    /// What stood before it, where the client names no conversation: the same words may begin a turn of another one.
+    pub(crate) before: u64,
     /// Fingerprint of the turn.
     pub(crate) fingerprint: u64,
     /// What was concluded.
     pub(crate) conclusion: Arc<str>,
-    /// It was concluded from what must not leave. Clients that name no session share one conversation here, where the
-    /// same words may begin another turn.
+    /// It was concluded from what must not leave.
     pub(crate) private: bool,
 }
 
@@ -73,7 +75,7 @@ pub(crate) fn known(engine: &Engine, inbound: &Inbound<'_>) -> Vec<Advice> {
     let stays = inbound.situation.private.is_some();
     let belongs = |advice: &Advice| {
         let here = turn::fingerprint_at(&inbound.request.messages, advice.message) == Some(advice.fingerprint);
-        here && (stays || !advice.private)
+        here && (stays || !advice.private) && inbound.before(advice.message) == advice.before
     };
     all.iter().filter(|advice| belongs(advice)).cloned().collect()
 }

@@ -12,6 +12,7 @@ use crate::advise::Advice;
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::lane::Who;
+use crate::past;
 use crate::situation::Situation;
 use crate::turns::TurnKey;
 
@@ -57,8 +58,8 @@ pub(crate) fn parse(call: &Call) -> Result<Inbound<'_>, Fault> {
     let forced = forced(call)?;
     let session = call.session().or_else(|| cache_key(&request));
     let conversation = format!("{}/{}", session.unwrap_or_default(), call.subagent().unwrap_or_default());
-    let key = TurnKey { conversation, fingerprint: turn.fingerprint };
-    Ok(Inbound {
+    let key = TurnKey { conversation, before: 0, fingerprint: turn.fingerprint };
+    let mut inbound = Inbound {
         request,
         session,
         turn,
@@ -69,7 +70,11 @@ pub(crate) fn parse(call: &Call) -> Result<Inbound<'_>, Fault> {
         situation: Situation::default(),
         dispatched: None,
         advice: Vec::new(),
-    })
+    };
+    if !inbound.is_named() {
+        inbound.key.before = inbound.before(turn::turn_start(&inbound.request.messages).unwrap_or(0));
+    }
+    Ok(inbound)
 }
 
 /// Clients of OpenAI Responses name a session by the key under which OpenAI would cache its prompts.
@@ -130,8 +135,17 @@ impl Inbound<'_> {
 
     /// The same number for all requests of one session and agent; a client that names none has one for each turn.
     pub(crate) fn conversation(&self) -> u64 {
-        let named = self.key.conversation.len() > 1;
-        if named { Conversation::key_of(&self.key.conversation) } else { self.key.fingerprint }
+        if self.is_named() { Conversation::key_of(&self.key.conversation) } else { self.key.fingerprint }
+    }
+
+    /// The client names its session or its agent.
+    fn is_named(&self) -> bool {
+        self.key.conversation.len() > 1
+    }
+
+    /// What tells this conversation, up to that message, from others of clients that name none; 0 where it has a name.
+    pub(crate) fn before(&self, message: usize) -> u64 {
+        if self.is_named() { 0 } else { past::before(&self.request, message) }
     }
 
     /// A later request of its turn. The same words said again begin a turn of their own.

@@ -36,6 +36,7 @@ pub mod money;
 pub mod outcomes;
 mod outlet;
 pub mod pages;
+mod past;
 mod pipeline;
 mod plan;
 pub mod probe;

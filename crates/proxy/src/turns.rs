@@ -50,6 +50,8 @@ impl Homes {
 pub(crate) struct TurnKey {
     /// Session and agent as the client names them; empty for clients that do not.
     pub(crate) conversation: String,
+    /// What those have said before the turn, as a number; 0 for those that do.
+    pub(crate) before: u64,
     /// `Turn::fingerprint`.
     pub(crate) fingerprint: u64,
 }
