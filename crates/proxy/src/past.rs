@@ -66,7 +66,13 @@ mod tests {
 
     #[test]
     fn the_same_words_after_something_else_are_told_apart() {
-        let said = |first: &str, answer: &str, then: &str| json!([{"role": "user", "content": first}, {"role": "assistant", "content": answer}, {"role": "user", "content": then}]);
+        let said = |first: &str, answer: &str, then: &str| {
+            json!([
+                {"role": "user", "content": first},
+                {"role": "assistant", "content": answer},
+                {"role": "user", "content": then},
+            ])
+        };
         let one = past("You help.", &said("a plan of twelve letters", "yes", "go"), 2);
         assert_ne!(one, past("You help!", &said("a plan of twelve letters", "yes", "go"), 2));
         assert_ne!(one, past("You help.", &said("a plan of twelve letterz", "yes", "go"), 2));

@@ -228,7 +228,7 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
         }
         Some(Way::Ask { roles, alone, reason }) => {
             decision.say(reason);
-            Wish::aside(roles, alone, policy)
+            Wish::aside(roles, alone, policy.mode == Mode::Local || asks_for_local(question), policy)
         }
         None => wish::wish(question, policy, catalog, &mut decision),
     };
@@ -244,9 +244,9 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
     decision.stays = wish.at_home || (policy.mode == Mode::Local && at_home);
     if let Some(first) = decision.candidates.first() {
         decision.role = first.role;
-    } else if let Some(why) = nobody_at_home(&wish, question, policy) {
+    } else if decision.refusal.is_none() && wish.alone && wish.at_home && decision.kind.can_be_answered_here() {
         decision.answer_here = true;
-        decision.say(why);
+        decision.say("answered here: nothing is to leave your machines, and no model for it is on them");
         decision.decides();
     } else if decision.refusal.is_none() {
         decision.refusal = Some(match &question.private {
@@ -257,11 +257,10 @@ pub fn decide(question: &Question<'_>, policy: &Policy, health: &Health, catalog
     decision
 }
 
-/// A request that is no work, with everything to stay here and its own model elsewhere: it needs no model.
-fn nobody_at_home(wish: &Wish, question: &Question<'_>, policy: &Policy) -> Option<String> {
-    let alone = wish.alone && wish.at_home && policy.mode == Mode::Local;
-    let free = alone && question.private.is_none() && question.turn.kind.can_be_answered_here();
-    free.then(|| "answered here: mode is all local, and no model for it is on your machines".to_owned())
+/// Whatever the request is, it is to stay.
+fn asks_for_local(question: &Question<'_>) -> bool {
+    let target = question.forced.as_ref().map_or(&question.asked, |forced| &forced.target);
+    matches!(target, Target::Local)
 }
 
 /// The client wants one model, or the cloud, whatever the request is.

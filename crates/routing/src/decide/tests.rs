@@ -310,6 +310,9 @@ fn in_all_local_mode_nothing_goes_to_a_background_model_elsewhere() {
     };
     assert!(title(Kind::Title).decide().answer_here, "{:?}", title(Kind::Title).decide());
     assert_eq!(title(Kind::Command).models(), ["lmstudio:coder"]);
+    let forced = |kind| title(kind).with(|c| (c.policy.mode, c.forced) = (Mode::Auto, Some(Target::Local)));
+    assert!(forced(Kind::Title).decide().answer_here);
+    assert_eq!(forced(Kind::Command).models(), ["lmstudio:coder"]);
     assert_eq!(title(Kind::Title).with(|c| c.policy.mode = Mode::Auto).models(), ["anthropic:claude"]);
 }
 

@@ -53,8 +53,7 @@ impl Wish {
     }
 
     /// A request that is no work, for these roles.
-    pub(super) fn aside(roles: Vec<Role>, alone: bool, policy: &Policy) -> Self {
-        let at_home = policy.mode == Mode::Local;
+    pub(super) fn aside(roles: Vec<Role>, alone: bool, at_home: bool, policy: &Policy) -> Self {
         let may_cross = policy.fallback_to_cloud && !at_home;
         Self { first: roles, alone, may_cross, at_home, ..Self::strict(false) }
     }
