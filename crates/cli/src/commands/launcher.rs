@@ -102,8 +102,12 @@ fn say_path(folder: &Path) {
 
 fn remove(context: &Context, folder: &Path, names: &[String; 2]) -> Result<ExitCode> {
     let mut removed = Vec::new();
+    let mut files = Vec::new();
+    // All or none here too.
     for file in names.iter().map(|name| folder.join(file_name(name))) {
-        let there = own_file::must_be_free(&file, MARK, HINT)?;
+        files.push((own_file::must_be_free(&file, MARK, HINT)?, file));
+    }
+    for (there, file) in files {
         if there {
             own_file::remove(&file)?;
             removed.push(file.display().to_string());
