@@ -3,7 +3,7 @@
 //! Nothing here tells the client where to ask but what the command line wrote or handed over.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "the steps of a test: what cannot be had fails it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the steps of a test: what cannot be had fails it")]
 
 mod connecting;
 mod launching;
