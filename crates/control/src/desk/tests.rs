@@ -270,6 +270,46 @@ async fn the_tray_follows_starts_settings_and_stops() {
     while next(&mut follower).await.icon != crate::tray::Icon::Stopped {}
 }
 
+/// A desktop that changes without a word, when it is asked for the third time.
+#[derive(Default)]
+struct Silent(std::sync::atomic::AtomicUsize);
+
+impl Desktop for Silent {
+    fn autostart(&self) -> std::result::Result<bool, String> {
+        Ok(self.0.fetch_add(1, Ordering::Relaxed) >= 2)
+    }
+
+    fn set_autostart(&self, _: bool) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
+    fn copy(&self, _: String) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
+    fn downloads(&self) -> std::result::Result<PathBuf, String> {
+        Err("there are none".into())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tray_looks_again_when_a_backend_has_rested() {
+    let mut rig = Rig::new();
+    rig.desk.desktop = Arc::new(Silent::default());
+    let desk = Arc::new(rig.desk);
+    let mut follower = crate::tray::Follower::new(Arc::clone(&desk)).await;
+    follower.next().await.unwrap();
+    let until = jiff::Timestamp::now().as_millisecond() + 500;
+    let rests = branchline_proxy::LiveEvent::CircuitOpened { backend: "lmstudio".into(), reason: String::new(), until };
+    desk.engine().events.tell(rests);
+    // It looks at the event, then when the rest is over; by itself it would a minute later.
+    let limit = std::time::Duration::from_secs(20);
+    let tray = tokio::time::timeout(limit, follower.next()).await.expect("it looks again").unwrap();
+    let on =
+        |item: &crate::tray::Item| matches!(item, crate::tray::Item::Check(crate::tray::Action::Autostart, _, true));
+    assert!(tray.items.iter().any(on), "{:?}", tray.items);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_in_another_process_asks_and_hears_the_same() {
     let rig = Rig::new();

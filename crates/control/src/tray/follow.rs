@@ -39,13 +39,15 @@ pub struct Follower {
     ears: Ears,
     fallbacks: VecDeque<Past>,
     shown: Option<Tray>,
+    /// When a backend has been left alone long enough, which nobody tells.
+    rested: Option<Instant>,
 }
 
 impl Follower {
     /// Begins to listen.
     pub async fn new(desk: Arc<Desk>) -> Self {
         let fallbacks = past_fallbacks(&desk.engine()).await;
-        Self { ears: desk.ears(), desk, fallbacks, shown: None }
+        Self { ears: desk.ears(), desk, fallbacks, shown: None, rested: None }
     }
 
     /// What the tray shows: at once the first time, later when it changed. `None` when the program is ending.
@@ -64,11 +66,14 @@ impl Follower {
 
     /// Waits for something that may change the tray, and a moment longer for what comes with it.
     async fn news(&mut self) -> Option<()> {
-        let mut until = Instant::now() + AT_LEAST_EVERY;
+        let now = Instant::now();
+        self.rested = self.rested.filter(|at| *at > now);
+        let mut until = self.rested.map_or(now + AT_LEAST_EVERY, |at| at.min(now + AT_LEAST_EVERY));
         loop {
             let Ok(event) = tokio::time::timeout_at(until, self.ears.hear()).await else { return Some(()) };
             match event? {
                 LiveEvent::ImageDescribed { .. } | LiveEvent::Navigate { .. } | LiveEvent::Doctor { .. } => continue,
+                LiveEvent::CircuitOpened { until, .. } => self.rested = Some(at(until)),
                 LiveEvent::Fallback { request, from, model, .. } => self.fell_back(request, from, model),
                 _ => {}
             }
@@ -93,6 +98,12 @@ impl Follower {
             autostart: answer.ok().and_then(|answer| answer["enabled"].as_bool()),
         }
     }
+}
+
+/// A time of the clock, in milliseconds since 1970, and a moment more.
+fn at(millis: i64) -> Instant {
+    let ahead = u64::try_from(millis - Timestamp::now().as_millisecond()).unwrap_or_default();
+    Instant::now() + Duration::from_millis(ahead) + SETTLE
 }
 
 impl Past {

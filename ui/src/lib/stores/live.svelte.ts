@@ -107,6 +107,10 @@ class Live {
         this.loading = this.loading.filter((one) => one.model !== event.model || one.request !== event.request);
         if (event.error === null) return;
         break;
+      case 'circuit_opened':
+        // Nobody tells that it has been left alone long enough.
+        setTimeout(() => void this.refresh(), Math.max(0, event.until - Date.now()) + SETTLE_MS);
+        break;
       case 'request_queued':
       case 'doctor':
         // Told elsewhere; in a list of events it would drive out the rest.
