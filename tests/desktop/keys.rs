@@ -1,6 +1,7 @@
 //! Keys of backends, and what becomes of them when the keyring fails.
 
 use std::path::Path;
+use std::time::Duration;
 
 use branchline_sim::{Answer, Model, Script, Sim};
 
@@ -147,7 +148,8 @@ async fn forced(app: &App<'_>, route: &str) -> Result<String, String> {
         serde_json::json!({ "model": "auto", "max_tokens": 100, "messages": [{ "role": "user", "content": "Hi" }] });
     let request = http().post(format!("http://127.0.0.1:{}/v1/messages", app.port)).bearer_auth(token.trim());
     let request = request.header("content-type", "application/json").header("x-force-route", route);
-    let answer = request.body(body.to_string()).send().await.unwrap();
+    let answer = request.body(body.to_string()).timeout(Duration::from_secs(20));
+    let answer = answer.send().await.unwrap();
     let model = answer.headers().get("x-branchline-model").and_then(|model| model.to_str().ok().map(str::to_owned));
     if answer.status().is_success() { Ok(model.unwrap_or_default()) } else { Err(answer.text().await.unwrap()) }
 }

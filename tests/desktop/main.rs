@@ -116,8 +116,9 @@ async fn a_second_demonstration_brings_up_the_window_of_the_first() {
     let process = session::Running(launch(&session, &[&demo[..], &["--hidden"]].concat()));
     let app = App { session: &session, port, process, id: None };
     app.line("Running on");
-    let mut second = launch(&session, &demo);
-    assert!(second.wait().unwrap().success(), "the second launch gives way");
+    let mut second = session::Running(launch(&session, &demo));
+    let ended = wait_for("the second launch to give way", || second.0.try_wait().unwrap());
+    assert!(ended.success());
     app.wait_for_windows(&[""]);
     assert_eq!(usual.windows(), [""; 0]);
     // And it ends alone.
