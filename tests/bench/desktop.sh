@@ -56,12 +56,12 @@ inside() {
     kill "${others[@]}" 2>/dev/null || true
 }
 
-# Icons and windows as they come, each with its time.
+# Icons and windows as they come, each with its time. Appended, because the files are emptied while they are written.
 follow() {
     icons=$HOME/icons windows=$HOME/windows
-    stdbuf -oL dbus-monitor --profile "type='signal',member='StatusNotifierItemRegistered'" >"$icons" &
+    stdbuf -oL dbus-monitor --profile "type='signal',member='StatusNotifierItemRegistered'" >>"$icons" &
     others+=($!)
-    stdbuf -oL xprop -root -spy _NET_CLIENT_LIST | while read -r line; do echo "$EPOCHREALTIME $line"; done >"$windows" &
+    stdbuf -oL xprop -root -spy _NET_CLIENT_LIST | while read -r line; do echo "$EPOCHREALTIME $line"; done >>"$windows" &
     others+=($!)
     sleep 1
 }
@@ -124,7 +124,7 @@ sizes() {
         pss=$((pss + $(awk '/^Pss:/ { print $2 }' "/proc/$process/smaps_rollup")))
         count=$((count + 1))
     done
-    echo "RSS $((rss / 1024)) MB, PSS $((pss / 1024)) MB, $count processes"
+    echo "RSS $((rss / 1024)) MB, PSS $((pss / 1024)) MB, processes: $count"
 }
 
 family() {
