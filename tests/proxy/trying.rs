@@ -216,12 +216,14 @@ async fn a_request_is_sent_again_to_another_model_and_compared() {
 async fn what_was_not_kept_cannot_be_sent_again_and_says_why() {
     for (bodies, why) in [("off", "its body was not kept"), ("redacted", "without its texts")] {
         let (_home, _cloud, stand) = at_home(&format!("log.bodies = \"{bodies}\"\n")).await;
-        let id = stand.post("/v1/messages", &ask(EASY)).await.header("x-branchline-request-id").to_owned();
-        stand.record().await;
-        let fault = stand.engine.replay(&id, "local", false).await.unwrap_err();
-        assert_eq!(fault.code, "body_not_kept");
-        assert!(fault.to_string().contains(why), "{fault}");
-        assert!(fault.hint.unwrap().contains("log.bodies = \"full\""));
+        for (path, body) in [("/v1/messages", ask(EASY)), ("/v1/responses", respond(EASY))] {
+            let id = stand.post(path, &body).await.header("x-branchline-request-id").to_owned();
+            stand.wait_for("the record", async |stand| stand.engine.store.record(&id).await.ok()?).await;
+            let fault = stand.engine.replay(&id, "local", false).await.unwrap_err();
+            assert_eq!(fault.code, "body_not_kept");
+            assert!(fault.to_string().contains(why), "{path}: {fault}");
+            assert!(fault.hint.unwrap().contains("log.bodies = \"full\""));
+        }
     }
     let (_home, _cloud, stand) = at_home("").await;
     assert_eq!(stand.engine.replay("req_none", "local", false).await.unwrap_err().code, "not_found");
