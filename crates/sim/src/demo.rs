@@ -108,7 +108,9 @@ fn words(ask: &Ask) -> Answer {
     }
     // A translating proxy may have folded long system text behind the question.
     let question: String = ask.question().chars().take(400).collect();
-    tool_call(ask, &question).unwrap_or_else(|| Answer::text(essay(&ask.model, &question)))
+    let listing = || if ask.tools.is_empty() { whole_file(&question) } else { None };
+    let done = tool_call(ask, &question).or_else(listing);
+    done.unwrap_or_else(|| Answer::text(essay(&ask.model, &question)))
 }
 
 /// An object of the wanted shape; a title is made of the question's first words.
@@ -178,6 +180,13 @@ fn tool_call(ask: &Ask, question: &str) -> Option<Answer> {
     // opencode has the same tools in small letters.
     let tool = ask.tools.iter().find(|tool| tool.name.eq_ignore_ascii_case(name))?;
     Some(Answer::text(saying).and_call(tool.name.clone(), fitted(tool, &given)))
+}
+
+/// A file as clients want it that offer no tools and read edits out of the text (Aider).
+fn whole_file(question: &str) -> Option<Answer> {
+    let file = file_name(question).filter(|_| wish(question) == Some(Wish::Write))?;
+    let content = file_content(file, question);
+    Some(Answer::text(format!("Here it is.\n\n{file}\n```\n{}\n```\n", content.trim_end())))
 }
 
 /// The path in the client's working directory, where the client names one.
@@ -284,6 +293,13 @@ mod tests {
         let call = answer.parts.iter().find(|part| matches!(part, crate::script::Part::Call { .. }));
         let said = format!("{call:?}");
         assert!(said.contains("\"write\"") && said.contains("/home/me/app/hello.txt"), "{said}");
+    }
+
+    #[test]
+    fn where_no_tool_is_offered_a_file_is_written_out() {
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": "create hello.py"}]});
+        let answer = words(&Ask::read(Spoken::OpenAi, &std::sync::Arc::new(body)));
+        assert!(format!("{:?}", answer.parts).contains("\\n\\nhello.py\\n```\\nprint("), "{answer:?}");
     }
 
     #[test]

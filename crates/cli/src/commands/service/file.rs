@@ -17,7 +17,11 @@ const PACKAGED_START: &str = "ExecStart=/usr/bin/branchline serve";
 pub(super) fn unit(words: &[impl AsRef<OsStr>]) -> String {
     let words: Vec<String> = words.iter().map(|word| for_systemd(&word.as_ref().to_string_lossy())).collect();
     let start = format!("ExecStart={}", words.join(" "));
-    format!("# {MARK}; `branchline service uninstall` removes it.\n{}", PACKAGED.replace(PACKAGED_START, &start))
+    // The manual belongs to the packages.
+    let lines = PACKAGED.lines().filter(|line| !line.starts_with("Documentation=man:"));
+    let lines = lines.map(|line| if line == PACKAGED_START { &*start } else { line });
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    format!("# {MARK}; `branchline service uninstall` removes it.\n{text}")
 }
 
 /// One word of a command line: systemd.service(5) knows quotes, C escapes, `%` specifiers and `$` variables.
@@ -79,7 +83,10 @@ mod tests {
 
     #[test]
     fn the_unit_is_that_of_the_packages_with_another_program() {
-        assert!(PACKAGED.contains(PACKAGED_START), "the unit of the packages starts something else now");
+        assert!(
+            PACKAGED.lines().any(|line| line == PACKAGED_START),
+            "the unit of the packages starts something else now"
+        );
         let unit = unit(&["/opt/b l/branchline", "serve", "--data-dir", "/x/100% \"$HOME\\"]);
         let line = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
         assert_eq!(line, r#"ExecStart="/opt/b l/branchline" "serve" "--data-dir" "/x/100%% \"$$HOME\\""#);
