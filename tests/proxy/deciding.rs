@@ -198,11 +198,11 @@ async fn a_prompt_too_long_for_the_loaded_window_goes_to_the_cloud_and_says_why(
     assert!(reply.header("x-branchline-reason").contains("holds 4096 tokens"), "{:?}", reply.headers);
     assert!(reply.header("x-branchline-fallback").contains("holds 4096 tokens"), "{:?}", reply.headers);
     assert!(home.calls().is_empty());
-    // Forced to stay, it gets the words that make Claude Code compact.
+    // Forced to stay, it gets the words that make Claude Code compact: the window without the room for the answer.
     let reply = stand.post("/v1/messages", &long("local")).await;
     let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
     assert_eq!(reply.status, 400);
-    assert!(message.starts_with("prompt is too long: ") && message.ends_with(" tokens > 4096 maximum"), "{message}");
+    assert!(message.starts_with("prompt is too long: ") && message.ends_with(" tokens > 3840 maximum"), "{message}");
 }
 
 #[tokio::test]

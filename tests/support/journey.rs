@@ -71,7 +71,7 @@ pub async fn run(stand: &Stand, turns: usize, seed: u8) {
             subagent(stand, turn).await;
         }
         if turn == turns * 2 / 3 {
-            main.says("Your task is to create a detailed summary of the conversation so far, as text only.");
+            main.says("CRITICAL: Respond with TEXT ONLY.\n\nYour task is to create a detailed summary of the conversation so far.");
             answer(stand, &mut main, &[]).await;
             main = Session::new("journey");
             main.says(&format!("{MAIN}: This session goes on from an earlier one. Summary: {turn} steps are done."));

@@ -216,7 +216,7 @@ fn kind(request: &Request<'_>, turn: &Turn, subagent: bool) -> Kind {
         Kind::QuotaProbe
     } else if last_text.starts_with("[SUGGESTION MODE:") {
         Kind::Suggestion
-    } else if COMPACTION.iter().any(|words| last_text.starts_with(words)) {
+    } else if asks_to_compact(last_text) {
         Kind::Compaction
     } else if last_text.starts_with("The user stepped away") {
         Kind::Recap
@@ -231,11 +231,16 @@ fn kind(request: &Request<'_>, turn: &Turn, subagent: bool) -> Kind {
     }
 }
 
-/// How clients ask for a summary of the conversation: Claude Code, and Codex (0.169).
-const COMPACTION: [&str; 2] = [
-    "Your task is to create a detailed summary of the conversation",
-    "You are performing a CONTEXT CHECKPOINT COMPACTION",
-];
+/// How clients ask for a summary of the conversation. Before Claude Code's words newer versions put a few lines that forbid
+/// all tools.
+fn asks_to_compact(last_text: &str) -> bool {
+    const CLAUDE_CODE: &str = "Your task is to create a detailed summary of the conversation";
+    const CODEX: &str = "You are performing a CONTEXT CHECKPOINT COMPACTION";
+    const PREFACE: usize = 1024;
+    let head = &last_text[..last_text.floor_char_boundary(PREFACE)];
+    let begins = [CLAUDE_CODE, CODEX].iter().any(|words| head.starts_with(words));
+    begins || (head.starts_with("CRITICAL: Respond with TEXT ONLY") && holds(head, CLAUDE_CODE))
+}
 
 /// The last text of a message as it was written; the beginnings looked for hold nothing that is ever escaped.
 fn last_text<'r>(content: &'r Content<'_>) -> Option<&'r str> {

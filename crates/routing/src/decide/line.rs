@@ -111,15 +111,18 @@ fn fit(
     let any = !candidates.is_empty();
     for mut next in candidates {
         let facts = catalog.facts(&next.model);
+        let prompt = question.calibration.tokens(&next.model, estimate);
         if let Some(window) = facts.context
-            && !fits(turn, question.calibration.tokens(&next.model, estimate), window)
+            && let room = answer_room(turn, window)
+            && let tokens = prompt + room
+            && tokens > window
         {
-            let tokens = question.calibration.tokens(&next.model, estimate);
             decision.say(format!("{} holds {window} tokens, about {tokens} are needed", next.model));
             if fitting.is_empty() {
                 decision.decides();
             }
-            largest = largest.max((window, tokens));
+            // The client gives up as much of its history as the two differ: the answer needs its room, too.
+            largest = largest.max((window - room, prompt));
             continue;
         }
         next.describe_images = blind(&facts);
@@ -175,9 +178,9 @@ fn seeing(
     line
 }
 
-fn fits(turn: &Turn, tokens: u64, window: u64) -> bool {
-    let room = turn.max_tokens.unwrap_or(ANSWER_ROOM).min(ANSWER_ROOM).min(window / 8);
-    tokens + room <= window
+/// What an answer takes of a window at least, in tokens.
+fn answer_room(turn: &Turn, window: u64) -> u64 {
+    turn.max_tokens.unwrap_or(ANSWER_ROOM).min(ANSWER_ROOM).min(window / 8)
 }
 
 /// Step 7: backends that are down go last, and who stands in says for whom.

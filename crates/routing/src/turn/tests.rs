@@ -87,6 +87,10 @@ fn the_kinds_are_told_apart() {
     assert_eq!(kind(&body(&json!([{"role": "user", "content": compaction}]))), Kind::Compaction);
     let codex = "You are performing a CONTEXT CHECKPOINT COMPACTION. Create a handoff summary.";
     assert_eq!(kind(&body(&json!([{"role": "user", "content": codex}]))), Kind::Compaction);
+    let newer = format!("CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\n\n- No tool.\n\n{compaction}");
+    assert_eq!(kind(&body(&json!([{"role": "user", "content": newer}]))), Kind::Compaction);
+    let quoted = format!("what does this line mean?\n\n{compaction}");
+    assert_eq!(kind(&body(&json!([{"role": "user", "content": quoted}]))), Kind::Main);
     let mut search = body(&json!([{"role": "user", "content": "search"}]));
     search["tools"] = json!([{"type": "web_search_20250305", "name": "web_search", "max_uses": 8}]);
     assert_eq!(kind(&search), Kind::WebSearch);
