@@ -11,8 +11,12 @@ use ts_rs::TS;
 const MODEL: &str = "auto";
 /// Twenty minutes: a local model may read a long prompt for most of that.
 const STREAM_IDLE_MS: u64 = 1_200_000;
-/// The part of a window that answers may take; Claude Code compacts at window - output - 13,000.
-const OUTPUT_PART: u64 = 8;
+/// The part of a window that answers may take, and of a small one what stands free above them when it is time to compact.
+const PART: u64 = 8;
+/// What Claude Code keeps free above the answer: it compacts at window - output - 13,000.
+const CLIENTS_RESERVE: u64 = 13_000;
+/// Enough for the words that ask for the summary, and for a tool result of usual size.
+const LEAST_RESERVE: u64 = 4_096;
 /// Claude Code's own limit for models it does not know.
 const MOST_OUTPUT: u64 = 32_000;
 const LEAST_OUTPUT: u64 = 4_096;
@@ -60,7 +64,8 @@ pub struct Windows {
 
 impl Windows {
     /// A conversation may move between the two, so it must fit the smaller one.
-    const fn smaller(self) -> Option<u64> {
+    #[must_use]
+    pub const fn smaller(self) -> Option<u64> {
         match (self.local, self.cloud) {
             (Some(local), Some(cloud)) => Some(if local < cloud { local } else { cloud }),
             (Some(one), None) | (None, Some(one)) => Some(one),
@@ -108,8 +113,13 @@ pub fn client_env(view: &ClientView) -> Vec<EnvVar> {
     vars.extend(credentials(view));
     vars.extend(models(view));
     if let Some(window) = view.windows.smaller() {
-        let output = (window / OUTPUT_PART).clamp(LEAST_OUTPUT, MOST_OUTPUT);
-        vars.push(var("CLAUDE_CODE_MAX_CONTEXT_TOKENS", &window.to_string(), "the window there really is"));
+        let output = (window / PART).clamp(LEAST_OUTPUT, MOST_OUTPUT);
+        let told = told_window(window).to_string();
+        vars.push(var(
+            "CLAUDE_CODE_MAX_CONTEXT_TOKENS",
+            &told,
+            "compacts before the window is full, and not much sooner",
+        ));
         vars.push(var("CLAUDE_CODE_MAX_OUTPUT_TOKENS", &output.to_string(), "leaves room for the conversation"));
     }
     vars.push(var("CLAUDE_CODE_ATTRIBUTION_HEADER", "0", "keeps the prompt's beginning the same, so it is read once"));
@@ -141,6 +151,27 @@ fn models(view: &ClientView) -> Vec<EnvVar> {
     // Without this its "Default" is taken for a model with a million tokens, whatever the window is said to be.
     vars.push(var("CLAUDE_CODE_DISABLE_1M_CONTEXT", "1", "no window is believed larger than it is"));
     vars
+}
+
+/// The window Claude Code is told, so that it compacts a model with this one in time. Of a small window the 13,000 tokens
+/// it keeps free are most of what its own prompt leaves: told the real 32,768 it compacted after nearly every step and gave
+/// up ("Autocompact is thrashing"). From 104,000 on the two are the same.
+#[must_use]
+pub fn told_window(window: u64) -> u64 {
+    window + CLIENTS_RESERVE - (window / PART).clamp(LEAST_RESERVE, CLIENTS_RESERVE)
+}
+
+/// The window behind the one that was told.
+#[must_use]
+pub fn real_window(told: u64) -> u64 {
+    let least = LEAST_RESERVE * PART;
+    if told >= CLIENTS_RESERVE * PART {
+        told
+    } else if told >= told_window(least) {
+        (told - CLIENTS_RESERVE) * PART / (PART - 1)
+    } else {
+        told.saturating_sub(CLIENTS_RESERVE - LEAST_RESERVE)
+    }
 }
 
 fn credentials(view: &ClientView) -> Vec<EnvVar> {
@@ -263,8 +294,19 @@ mod tests {
     #[test]
     fn the_window_is_the_smaller_of_the_two_models() {
         let vars = client_env(&view());
-        assert_eq!(value(&vars, "CLAUDE_CODE_MAX_CONTEXT_TOKENS"), Some("65536"));
+        assert_eq!(value(&vars, "CLAUDE_CODE_MAX_CONTEXT_TOKENS"), Some("70344"));
         assert_eq!(value(&vars, "CLAUDE_CODE_MAX_OUTPUT_TOKENS"), Some("8192"));
+    }
+
+    #[test]
+    fn the_client_compacts_while_the_summary_still_fits() {
+        for window in [16_384, 32_768, 40_960, 65_536, 100_000, 131_072, 200_000, 1_000_000] {
+            let output = (window / PART).clamp(LEAST_OUTPUT, MOST_OUTPUT);
+            let compacts_at = told_window(window) - output.min(20_000) - CLIENTS_RESERVE;
+            assert!(compacts_at + output.min(20_000) + LEAST_RESERVE <= window, "{window}");
+            assert!(real_window(told_window(window)).abs_diff(window) <= 1, "{window}");
+        }
+        assert_eq!(told_window(131_072), 131_072, "a large window has room for what the client keeps free");
     }
 
     #[test]

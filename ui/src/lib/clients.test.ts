@@ -2,10 +2,11 @@ import { expect, test } from 'vitest';
 import type { EnvRes } from '$lib/api/generated/api';
 import { accessOf, CLIENTS, likelyShell, snippet } from './clients';
 
-const env = (vars: Record<string, string>): EnvRes => ({
+const env = (vars: Record<string, string>, window: number | null = null): EnvRes => ({
   base_url: 'http://127.0.0.1:4117',
   vars: Object.entries(vars).map(([name, value]) => ({ name, value, why: '' })),
   snippets: {},
+  window,
 });
 
 test('the token is found in whichever variable it is', () => {
@@ -30,9 +31,10 @@ test('an OpenAI client gets one /v1, an Anthropic client none', () => {
 });
 
 test('Codex is told the window of the coder where it is known', () => {
-  const told = (vars: Record<string, string>) => snippet('codex', accessOf(env(vars)));
-  expect(told({ CLAUDE_CODE_MAX_CONTEXT_TOKENS: '65536' })).toContain('\nmodel_context_window = 65536\n');
-  expect(told({})).not.toContain('model_context_window');
+  // Claude Code is told another one.
+  const told = (window: number | null) => snippet('codex', accessOf(env({ CLAUDE_CODE_MAX_CONTEXT_TOKENS: '70344' }, window)));
+  expect(told(65_536)).toContain('\nmodel_context_window = 65536\n');
+  expect(told(null)).not.toContain('model_context_window');
 });
 
 test('the shell is guessed from the platform', () => {

@@ -7,7 +7,7 @@ export interface Access {
   base: string;
   /** What clients send; some text has to stand there even where no token is asked for. */
   token: string;
-  /** Tokens the coder's window holds, where that is known. */
+  /** Tokens the smallest window holds, where that is known. Claude Code is told another number. */
   window?: number;
 }
 
@@ -20,8 +20,7 @@ const HEADER = /^x-branchline-token:\s*/i;
 export function accessOf(env: EnvRes): Access {
   const value = (name: string) => env.vars.find((one) => one.name === name)?.value;
   const token = value('ANTHROPIC_AUTH_TOKEN') ?? value('ANTHROPIC_CUSTOM_HEADERS')?.replace(HEADER, '');
-  const window = Number(value('CLAUDE_CODE_MAX_CONTEXT_TOKENS')) || undefined;
-  return { base: env.base_url, token: token ?? 'branchline', window };
+  return { base: env.base_url, token: token ?? 'branchline', window: env.window ?? undefined };
 }
 
 /** Text to paste, by client. */

@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use anstyle::Style;
+use branchline_control::client_env::real_window;
 use branchline_control::commands::requests::RequestsRes;
 use branchline_proxy::record::{Outcome, Place, Record};
 use jiff::Timestamp;
@@ -135,13 +136,16 @@ fn speed(record: &Record) -> Option<u64> {
     table::speed(record.usage.output, record.duration_ms.checked_sub(record.ttft_ms?)?)
 }
 
-/// What is left of the window as Claude Code knows it: the real one, where `branchline env` told it.
+/// What is left of the real window. Claude Code knows the one `branchline env` told it, which is larger where that is small.
 fn context_left(told: &Value) -> String {
     let window = &told["context_window"];
     let used = || window["used_percentage"].as_f64().map(|used| 100.0 - used);
     let Some(left) = window["remaining_percentage"].as_f64().or_else(used) else { return String::new() };
-    let of =
-        window["context_window_size"].as_u64().map(|size| format!(" of {}", table::tokens(size))).unwrap_or_default();
+    let size = window["context_window_size"].as_u64();
+    let real = size.map(real_window);
+    let larger = size.zip(real).map_or(1.0, |(size, real)| size as f64 / real.max(1) as f64);
+    let left = 100.0 - (100.0 - left) * larger;
+    let of = real.map(|real| format!(" of {}", table::tokens(real))).unwrap_or_default();
     let style = match left {
         left if left < 10.0 => BAD,
         left if left < 25.0 => WARN,
@@ -174,7 +178,7 @@ mod tests {
 
     fn told() -> Value {
         json!({ "model": { "id": "auto", "display_name": "auto" },
-            "context_window": { "context_window_size": 65536, "remaining_percentage": 62, "used_percentage": 38 } })
+            "context_window": { "context_window_size": 70344, "remaining_percentage": 62, "used_percentage": 38 } })
     }
 
     fn record() -> Record {
@@ -194,7 +198,7 @@ mod tests {
     #[test]
     fn the_line_says_who_answered_how_fast_and_what_is_left() {
         let line = plain(&of(&record(), &told()));
-        assert_eq!(line, "● lmstudio:qwen/qwen3 · local · score 12 · 41 tok/s · 62 % of 65k context left");
+        assert_eq!(line, "● lmstudio:qwen/qwen3 · local · score 12 · 41 tok/s · 59 % of 65k context left");
     }
 
     #[test]
@@ -209,7 +213,7 @@ mod tests {
     fn what_is_not_known_is_left_out() {
         assert_eq!(plain(&without_engine(&Value::Null)), "Branchline is not running");
         let line = plain(&without_engine(&told()));
-        assert_eq!(line, "Branchline is not running · auto · 62 % of 65k context left");
+        assert_eq!(line, "Branchline is not running · auto · 59 % of 65k context left");
         assert_eq!(plain(&of(&Record::default(), &Value::Null)), "● no model");
         let early = json!({ "context_window": { "remaining_percentage": null, "context_window_size": 200000 } });
         assert_eq!(context_left(&early), "");

@@ -36,6 +36,8 @@ pub struct EnvRes {
     pub vars: Vec<EnvVar>,
     /// The same as text to paste, by the name of the shell.
     pub snippets: BTreeMap<String, String>,
+    /// Tokens the smallest window holds that may answer; for clients that keep less free than Claude Code.
+    pub window: Option<u64>,
 }
 
 impl std::fmt::Debug for EnvRes {
@@ -53,7 +55,7 @@ pub async fn env(engine: &Arc<Engine>, request: EnvReq) -> Result<EnvRes> {
     let view = view(engine, request.route);
     let vars = client_env(&view);
     let snippets = Shell::ALL.iter().map(|shell| (shell.as_str().to_owned(), render(&vars, *shell))).collect();
-    Ok(EnvRes { base_url: view.base_url, vars, snippets })
+    Ok(EnvRes { window: view.windows.smaller(), base_url: view.base_url, vars, snippets })
 }
 
 /// Nothing is asked for.

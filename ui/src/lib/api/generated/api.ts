@@ -894,7 +894,11 @@ vars: Array<EnvVar>,
 /**
  * The same as text to paste, by the name of the shell.
  */
-snippets: { [key in string]: string }, };
+snippets: { [key in string]: string }, 
+/**
+ * Tokens the smallest window holds that may answer; for clients that keep less free than Claude Code.
+ */
+window: number | null, };
 
 /**
  * One variable.
