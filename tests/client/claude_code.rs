@@ -9,7 +9,7 @@ mod rig;
 use std::collections::BTreeSet;
 
 use branchline_proxy::record::Place;
-use branchline_sim::{Answer, Ask, Door, Fault, Gate, Script};
+use branchline_sim::{Answer, Ask, Door, Fault, Gate, Pieces, Script, Stop};
 use rig::{CODER, Rig, Told, VISION, png, prefix_holds};
 use serde_json::json;
 
@@ -42,6 +42,8 @@ journeys!(
     the_prompt_prefix_stays_through_a_long_tool_loop_and_into_the_next_turn,
     parallel_tools_run_and_all_results_come_back,
     arguments_that_do_not_fit_their_schema_come_back_as_an_error_that_names_them,
+    arguments_that_are_not_quite_json_are_mended_and_the_call_runs,
+    a_call_that_was_cut_off_is_never_run_and_the_model_is_told,
     a_subagent_works_on_the_local_model_too,
     subagents_side_by_side_do_not_disturb_each_other,
     the_context_command_is_answered_without_asking_a_model,
@@ -131,6 +133,39 @@ async fn arguments_that_do_not_fit_their_schema_come_back_as_an_error_that_names
     assert_eq!(rig.say_next("create two.txt").await, "The file is there.");
     assert_eq!(rig.coder_calls().len(), 6);
     for file in ["one.txt", "two.txt"] {
+        assert_eq!(std::fs::read_to_string(rig.file(file)).unwrap(), "Text\n", "{file}");
+    }
+    rig.cloud_was_left_alone();
+    rig.ends_well().await;
+}
+
+async fn arguments_that_are_not_quite_json_are_mended_and_the_call_runs(told: Told) {
+    let Some(rig) = Rig::start(told).await else { return };
+    let path = rig.file("hello.txt").display().to_string();
+    let written = format!("{{'file_path': '{path}', 'content': 'it\\'s\nhere',}}");
+    let call = Answer::text("I write it.").and_raw_call("Write", written).pieces(Pieces::Chars(3));
+    rig.lmstudio.script(Script::when_text_contains("create hello.txt", call).once());
+    rig.lmstudio.script(Script::after_tool_result("Write", Answer::text("The file is there.")));
+    assert_eq!(rig.say("create hello.txt").await, "The file is there.");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "it's\nhere");
+    assert_eq!(rig.coder_calls().len(), 2);
+    assert_eq!(rig.records().await[0].repairs, ["arguments of 1 call mended"]);
+    rig.cloud_was_left_alone();
+    rig.ends_well().await;
+}
+
+async fn a_call_that_was_cut_off_is_never_run_and_the_model_is_told(told: Told) {
+    let Some(rig) = Rig::start(told).await else { return };
+    for (stop, file) in [(Stop::MaxTokens, "one.txt"), (Stop::ToolUse, "two.txt")] {
+        let written = format!("{{\"file_path\": \"{}\", \"content\": \"Te", rig.file(file).display());
+        let cut = Answer::text("I write it.").and_raw_call("Write", written).stop(stop);
+        let again = Script::when(|ask| said_of(ask, &["could not be parsed as JSON"]), write(&rig, file, "Text\n"));
+        rig.lmstudio.script(Script::when_text_contains(file, cut).once());
+        rig.lmstudio.script(again.once());
+        rig.lmstudio.script(Script::after_tool_result("Write", Answer::text("The file is there.")).once());
+        let prompt = format!("create {file}");
+        let said = if file == "one.txt" { rig.say(&prompt).await } else { rig.say_next(&prompt).await };
+        assert_eq!(said, "The file is there.");
         assert_eq!(std::fs::read_to_string(rig.file(file)).unwrap(), "Text\n", "{file}");
     }
     rig.cloud_was_left_alone();

@@ -132,7 +132,19 @@ fn input(arguments: &Text<'_>) -> Json<'static> {
     if plain.trim_start().starts_with('{') && Json::check(&plain).is_ok() {
         return Json::trusted_owned(plain);
     }
-    Json::trusted_owned(format!(r#"{{"__unparsedToolInput":{{"raw":"{}"}}}}"#, arguments.as_escaped()))
+    unparsed(arguments)
+}
+
+const UNPARSED: [&str; 2] = [r#"{"__unparsedToolInput":{"raw":""#, r#""}}"#];
+
+/// An input that holds arguments that are no JSON.
+pub(crate) fn unparsed(arguments: &Text<'_>) -> Json<'static> {
+    Json::trusted_owned([UNPARSED[0], arguments.as_escaped(), UNPARSED[1]].concat())
+}
+
+/// The arguments as they were written, where [`unparsed`] keeps them.
+pub(crate) fn as_written<'j>(input: &'j Json<'_>) -> Option<Text<'j>> {
+    input.as_str().strip_prefix(UNPARSED[0])?.strip_suffix(UNPARSED[1]).map(Text::escaped)
 }
 
 /// A block that came whole; `server_tool_use` gets its arguments afterwards.

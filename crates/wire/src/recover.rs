@@ -2,7 +2,8 @@
 //!
 //! A pure filter between a stream decoder and a stream encoder. It holds text back only where a known marker may
 //! begin; a call is given out when it is complete and its tool was offered, never before. What was cut off, what is
-//! not certain, and what merely shows such tags (in code, in a sentence, with another name) stays text.
+//! not certain, and what merely shows such tags (in code, in a sentence, with another name) stays text. The arguments of
+//! calls the backend made itself are mended on their way ([`native`]).
 //! Not here: which backends need it. That is the caller's to know.
 
 use crate::hub::{BlockStart, Delta, Event, Response, StopReason, Tool};
@@ -15,14 +16,16 @@ mod drafts;
 mod families;
 mod filter;
 mod markers;
+mod native;
 mod place;
 mod report;
 mod response;
 mod step;
 mod tools;
 
-use blocks::Blocks;
+use blocks::{Blocks, Repeat};
 use filter::Filter;
+use native::Native;
 pub use report::{LeftCall, RecoveredCall, Report, Why};
 use tools::Tools;
 
@@ -41,6 +44,8 @@ pub struct Recovery<'t> {
     thoughts: String,
     /// The backend gave a call of its own.
     native: bool,
+    /// The one that is not over yet.
+    call: Option<Native>,
     stopped: bool,
 }
 
@@ -49,6 +54,7 @@ enum Inbound {
     None,
     Text,
     /// A call that may repeat a recovered one.
+    Repeat,
     Call,
     Other,
 }
@@ -65,6 +71,7 @@ impl<'t> Recovery<'t> {
             waiting: false,
             thoughts: String::new(),
             native: false,
+            call: None,
             stopped: false,
         }
     }
@@ -131,10 +138,11 @@ impl<'t> Recovery<'t> {
             BlockStart::ToolUse { id, name } => {
                 self.native = true;
                 self.filter.calls = false;
-                if self.blocks.may_repeat(id, name) {
-                    self.inbound = Inbound::Call;
-                    return;
+                self.inbound = if self.blocks.may_repeat(id, name) { Inbound::Repeat } else { Inbound::Call };
+                if self.inbound == Inbound::Call {
+                    self.begin_call(id, name);
                 }
+                return;
             }
             BlockStart::Thinking => self.filter.thought = true,
             BlockStart::Other(_) => {}
@@ -143,12 +151,20 @@ impl<'t> Recovery<'t> {
     }
 
     fn delta(&mut self, delta: Delta<'_>, out: Out<'_>) {
+        if self.inbound != Inbound::Call {
+            self.end_call(false, out);
+        }
         match (&delta, self.inbound) {
             (Delta::Text(text), Inbound::Text | Inbound::None) => {
                 self.inbound = Inbound::Text;
                 self.text(text, out);
             }
-            (Delta::Arguments(more), Inbound::Call) => self.blocks.repeat_arguments(more),
+            (Delta::Arguments(more), Inbound::Repeat) => self.blocks.repeat_arguments(more),
+            (Delta::Arguments(more), Inbound::Call) => {
+                if let Some(call) = &mut self.call {
+                    call.push(more, &mut self.blocks, out);
+                }
+            }
             (Delta::Thinking(text), Inbound::Other) => {
                 if self.filter.calls {
                     self.thoughts.push_str(text.as_escaped());
@@ -171,7 +187,10 @@ impl<'t> Recovery<'t> {
                 self.waiting = true;
                 self.settle(false, out);
             }
-            Inbound::Call => self.blocks.end_repeat(out),
+            Inbound::Repeat => self.end_repeat(out),
+            // Whether one that is not complete was cut off depends on why the answer stops.
+            Inbound::Call if self.call.as_ref().is_some_and(Native::is_settled) => self.end_call(false, out),
+            Inbound::Call => {}
             Inbound::Other => self.blocks.close(out),
             Inbound::None => {}
         }
@@ -179,9 +198,10 @@ impl<'t> Recovery<'t> {
 
     /// The text that came is over.
     fn settle(&mut self, cut: bool, out: Out<'_>) {
-        if self.inbound == Inbound::Call {
-            self.blocks.end_repeat(out);
+        if self.inbound == Inbound::Repeat {
+            self.end_repeat(out);
         }
+        self.end_call(cut, out);
         if self.waiting || self.inbound == Inbound::Text {
             let thoughts = self.filter.calls.then_some(&mut self.thoughts);
             self.filter.end(cut, &mut self.blocks.pieces(thoughts, out));
@@ -189,6 +209,27 @@ impl<'t> Recovery<'t> {
         self.waiting = false;
         self.inbound = Inbound::None;
         self.blocks.close(out);
+    }
+
+    fn begin_call(&mut self, id: &Text<'_>, name: &Text<'_>) {
+        let schema = self.filter.tools.find(&name.decode()).map(tools::Tool::schema).unwrap_or_default();
+        self.call = Some(Native::new(id, name, schema));
+    }
+
+    fn end_call(&mut self, cut: bool, out: Out<'_>) {
+        if let Some(call) = self.call.take() {
+            call.end(cut, &mut self.filter.report, &mut self.blocks, out);
+        }
+    }
+
+    /// A call that was held is over; one that repeats nothing is a call like any other.
+    fn end_repeat(&mut self, out: Out<'_>) {
+        if let Some(Repeat { id, name, arguments }) = self.blocks.end_repeat() {
+            self.begin_call(&id, &name);
+            if let Some(call) = &mut self.call {
+                call.push(&arguments, &mut self.blocks, out);
+            }
+        }
     }
 
     /// Calls that end the thoughts of an answer that says nothing else (lmstudio-ai/lmstudio-bug-tracker#2045).

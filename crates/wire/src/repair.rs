@@ -38,21 +38,142 @@ pub(crate) enum Lax {
 /// Reads one value from the beginning of `text`. A longer text with the same beginning never gives another
 /// `Done` or `Bad`, so it can be asked again as more text arrives.
 pub(crate) fn read(text: &str) -> Lax {
-    let mut reader =
-        Reader { text, at: 0, out: String::new(), stack: Vec::new(), expect: Expect::Value, repaired: false };
+    let mut state = State::default();
+    let mut reader = Reader { text, at: 0, state: &mut state };
     loop {
         match reader.step() {
             Ok(true) => {
-                return Lax::Done { json: reader.out, used: reader.at, repaired: reader.repaired };
+                let used = reader.at;
+                return Lax::Done { json: state.out, used, repaired: state.repaired };
             }
             Ok(false) => {}
-            Err(Stop::More) => return Lax::More { closed: reader.closed() },
-            Err(Stop::Bad) => return Lax::Bad { at: reader.at, closed: reader.closed() },
+            Err(Stop::More) => return Lax::More { closed: state.closed() },
+            Err(Stop::Bad) => return Lax::Bad { at: reader.at, closed: state.closed() },
         }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// One value that comes in parts, mended as it is read. White space stays, so that valid JSON comes out byte for byte.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    state: State,
+    /// What was not read yet.
+    rest: String,
+    /// Of it, what was looked at.
+    at: usize,
+}
+
+/// How far a step came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// One token was read.
+    On,
+    /// The value is complete.
+    Done,
+    /// More text is needed. Of a string, what is there was read.
+    More,
+    /// No JSON from here on.
+    Bad,
+}
+
+/// Where a [`Flow`] stands among the members of the outermost object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Behind `{` or a member.
+    Between,
+    /// Behind a key.
+    Named,
+    /// Before a value.
+    Value,
+    /// In the middle of a string.
+    Inside,
+    /// Elsewhere, or deeper.
+    Elsewhere,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        let state = State { verbatim: true, ..State::default() };
+        Self { state, rest: String::new(), at: 0 }
+    }
+}
+
+impl Flow {
+    /// A value that took mending to be found.
+    pub(crate) fn of_mended(json: String) -> Self {
+        let state = State { verbatim: true, repaired: true, ..State::default() };
+        Self { state, rest: json, at: 0 }
+    }
+
+    /// More text. [`Self::step`] reads it.
+    pub(crate) fn push(&mut self, more: &str) {
+        self.rest.push_str(more);
+    }
+
+    /// Reads one token.
+    pub(crate) fn step(&mut self) -> Step {
+        let mut reader = Reader { text: &self.rest, at: self.at, state: &mut self.state };
+        let read = reader.step();
+        self.at = reader.at;
+        match read {
+            Ok(true) => Step::Done,
+            Ok(false) => Step::On,
+            Err(Stop::Bad) => Step::Bad,
+            Err(Stop::More) => {
+                self.rest.drain(..self.at);
+                self.at = 0;
+                Step::More
+            }
+        }
+    }
+
+    /// What was read and not taken away yet: valid JSON, as far as it goes.
+    pub(crate) fn out(&mut self) -> &mut String {
+        &mut self.state.out
+    }
+
+    /// What was not read.
+    pub(crate) fn rest(&self) -> &str {
+        &self.rest[self.at..]
+    }
+
+    /// Where it stands.
+    pub(crate) fn place(&self) -> Place {
+        match (self.state.stack.len(), self.state.expect) {
+            (1, Expect::Next | Expect::Key { comma: false }) => Place::Between,
+            (1, Expect::Colon) => Place::Named,
+            (1, Expect::Value) => Place::Value,
+            (1, Expect::Inside { key: false, .. }) => Place::Inside,
+            _ => Place::Elsewhere,
+        }
+    }
+
+    /// Takes away what was not read.
+    pub(crate) fn take_rest(&mut self) -> String {
+        let rest = self.rest().to_owned();
+        self.rest.clear();
+        self.at = 0;
+        rest
+    }
+
+    /// Puts in the brace that is missing.
+    pub(crate) fn close(&mut self, brace: char) {
+        self.state.out.push(brace);
+        self.state.repaired = true;
+    }
+
+    /// The brace that is all that is missing.
+    pub(crate) fn missing(&self) -> Option<char> {
+        self.state.missing()
+    }
+
+    /// Something had to be mended.
+    pub(crate) const fn repaired(&self) -> bool {
+        self.state.repaired
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expect {
     Value,
     /// Behind `[` or a comma in a list.
@@ -65,6 +186,11 @@ enum Expect {
     },
     Colon,
     Next,
+    /// In the middle of a string.
+    Inside {
+        quote: u8,
+        key: bool,
+    },
 }
 
 enum Stop {
@@ -72,42 +198,69 @@ enum Stop {
     Bad,
 }
 
-struct Reader<'t> {
-    text: &'t str,
-    at: usize,
+/// How far a value was read.
+#[derive(Debug)]
+struct State {
     out: String,
     stack: Vec<u8>,
     expect: Expect,
     repaired: bool,
+    /// White space is kept.
+    verbatim: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { out: String::new(), stack: Vec::new(), expect: Expect::Value, repaired: false, verbatim: false }
+    }
+}
+
+impl State {
+    /// The one brace that is missing behind a complete value.
+    fn missing(&self) -> Option<char> {
+        match self.stack[..] {
+            [last] if self.expect == Expect::Next => Some(last as char),
+            _ => None,
+        }
+    }
+
+    /// The value with its one missing brace.
+    fn closed(&self) -> Option<String> {
+        self.missing().map(|last| format!("{}{last}", self.out))
+    }
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    state: &'t mut State,
 }
 
 impl Reader<'_> {
     /// Reads one token. Whether the value is complete.
     fn step(&mut self) -> Result<bool, Stop> {
-        let bytes = self.text.as_bytes();
-        while matches!(bytes.get(self.at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
+        if let Expect::Inside { quote, key } = self.state.expect {
+            self.string_on(quote, key)?;
+            return Ok(self.state.stack.is_empty());
         }
-        let Some(&byte) = bytes.get(self.at) else { return Err(Stop::More) };
-        match (self.expect, byte) {
+        self.blank();
+        let Some(&byte) = self.text.as_bytes().get(self.at) else { return Err(Stop::More) };
+        match (self.state.expect, byte) {
             (Expect::Colon, b':') => self.mark(b':', Expect::Value),
             (Expect::Next, b',') => {
                 let comma = true;
-                let list = self.stack.last() == Some(&b']');
+                let list = self.state.stack.last() == Some(&b']');
                 self.mark(b',', if list { Expect::Element { comma } } else { Expect::Key { comma } });
             }
             (Expect::Next, b'}' | b']') => return self.close(byte),
             (Expect::Key { comma }, b'}') | (Expect::Element { comma }, b']') => {
-                if comma {
-                    self.out.pop();
-                    self.repaired = true;
+                if let Some(comma) = self.state.out.rfind(',').filter(|_| comma) {
+                    self.state.out.remove(comma);
+                    self.state.repaired = true;
                 }
                 return self.close(byte);
             }
-            (Expect::Key { .. }, b'"' | b'\'') => {
-                self.string(byte)?;
-                self.expect = Expect::Colon;
-            }
+            (Expect::Key { .. }, b'"' | b'\'') => self.string(byte, true)?,
             (Expect::Value | Expect::Element { .. }, _) => return self.value(byte),
             _ => return Err(Stop::Bad),
         }
@@ -115,37 +268,40 @@ impl Reader<'_> {
     }
 
     fn mark(&mut self, byte: u8, expect: Expect) {
-        self.out.push(byte as char);
+        self.state.out.push(byte as char);
         self.at += 1;
-        self.expect = expect;
+        self.state.expect = expect;
     }
 
     fn close(&mut self, byte: u8) -> Result<bool, Stop> {
-        if self.stack.last() != Some(&byte) {
+        if self.state.stack.last() != Some(&byte) {
             return Err(Stop::Bad);
         }
-        self.stack.pop();
+        self.state.stack.pop();
         self.mark(byte, Expect::Next);
-        Ok(self.stack.is_empty())
+        Ok(self.state.stack.is_empty())
     }
 
     fn value(&mut self, byte: u8) -> Result<bool, Stop> {
         match byte {
             b'{' | b'[' => {
-                if self.stack.len() >= MAX_DEPTH {
+                if self.state.stack.len() >= MAX_DEPTH {
                     return Err(Stop::Bad);
                 }
                 let comma = false;
-                self.stack.push(if byte == b'{' { b'}' } else { b']' });
+                self.state.stack.push(if byte == b'{' { b'}' } else { b']' });
                 self.mark(byte, if byte == b'{' { Expect::Key { comma } } else { Expect::Element { comma } });
                 return Ok(false);
             }
-            b'"' | b'\'' => self.string(byte)?,
+            b'"' | b'\'' => {
+                self.string(byte, false)?;
+                return Ok(self.state.stack.is_empty());
+            }
             b'-' | b'0'..=b'9' => self.number()?,
             _ => self.word()?,
         }
-        self.expect = Expect::Next;
-        Ok(self.stack.is_empty())
+        self.state.expect = Expect::Next;
+        Ok(self.state.stack.is_empty())
     }
 
     fn token(&self, part: impl Fn(u8) -> bool) -> Result<&str, Stop> {
@@ -162,7 +318,7 @@ impl Reader<'_> {
         }
         let token = token.to_owned();
         self.at += token.len();
-        self.out.push_str(&token);
+        self.state.out.push_str(&token);
         Ok(())
     }
 
@@ -181,52 +337,63 @@ impl Reader<'_> {
         }
         let token = self.token(|b| b.is_ascii_alphanumeric() || b == b'_')?;
         let (word, json) = WORDS.iter().find(|(word, _)| *word == token).ok_or(Stop::Bad)?;
-        self.repaired |= word != json;
+        self.state.repaired |= word != json;
         self.at += word.len();
-        self.out.push_str(json);
+        self.state.out.push_str(json);
         Ok(())
     }
 
-    fn string(&mut self, quote: u8) -> Result<(), Stop> {
-        self.repaired |= quote == b'\'';
+    fn blank(&mut self) {
+        let rest = &self.text[self.at..];
+        let blank = rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count();
+        if self.state.verbatim {
+            self.state.out.push_str(&rest[..blank]);
+        }
+        self.at += blank;
+    }
+
+    fn string(&mut self, quote: u8, key: bool) -> Result<(), Stop> {
+        self.state.repaired |= quote == b'\'';
+        self.state.out.push('"');
+        self.state.expect = Expect::Inside { quote, key };
+        self.at += 1;
+        self.string_on(quote, key)
+    }
+
+    /// Reads a string to its end, or as far as it goes: what was read of it is not looked at again.
+    fn string_on(&mut self, quote: u8, key: bool) -> Result<(), Stop> {
         let bytes = self.text.as_bytes();
-        let mut at = self.at + 1;
-        let mut copied = at;
-        self.out.push('"');
         loop {
-            match bytes.get(at) {
-                None => return Err(Stop::More),
-                Some(&byte) if byte == quote => break,
-                Some(b'\\') => {
-                    if bytes.get(at + 1) == Some(&b'\'') {
-                        self.out.push_str(&self.text[copied..at]);
-                        copied = at + 1;
-                        self.repaired = true;
+            let plain = bytes[self.at..].iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\'' | b'\\'));
+            let at = plain.map_or(bytes.len(), |length| self.at + length);
+            self.state.out.push_str(&self.text[self.at..at]);
+            self.at = at;
+            let Some(&byte) = bytes.get(at) else { return Err(Stop::More) };
+            match byte {
+                byte if byte == quote => break,
+                b'\\' => {
+                    let length = escape_length(&bytes[at..])?;
+                    let apostrophe = bytes[at + 1] == b'\'';
+                    self.state.repaired |= apostrophe;
+                    self.state.out.push_str(&self.text[at + usize::from(apostrophe)..at + length]);
+                    self.at += length;
+                }
+                // The other quote, which means nothing here; a double one needs an escape.
+                byte => {
+                    self.state.repaired |= byte != b'\'';
+                    if byte == b'\'' {
+                        self.state.out.push('\'');
+                    } else {
+                        escape_into(&self.text[at..=at], &mut self.state.out);
                     }
-                    at += escape_length(&bytes[at..])?;
+                    self.at += 1;
                 }
-                Some(byte) if *byte < 0x20 || *byte == b'"' => {
-                    self.out.push_str(&self.text[copied..at]);
-                    escape_into(&self.text[at..=at], &mut self.out);
-                    self.repaired = true;
-                    at += 1;
-                    copied = at;
-                }
-                Some(_) => at += 1,
             }
         }
-        self.out.push_str(&self.text[copied..at]);
-        self.out.push('"');
-        self.at = at + 1;
+        self.state.out.push('"');
+        self.at += 1;
+        self.state.expect = if key { Expect::Colon } else { Expect::Next };
         Ok(())
-    }
-
-    /// The value with its one missing brace.
-    fn closed(&self) -> Option<String> {
-        match self.stack[..] {
-            [last] if self.expect == Expect::Next => Some(format!("{}{}", self.out, last as char)),
-            _ => None,
-        }
     }
 }
 

@@ -50,7 +50,7 @@ impl Attempt<'_> {
         let one = Answers {
             empty: u32::from(!learned.spoke && !cut),
             truncated: u32::from(cut && !meant),
-            malformed: u32::try_from(learned.report.left.len()).unwrap_or(u32::MAX),
+            malformed: u32::try_from(learned.report.left_as_text()).unwrap_or(u32::MAX),
         };
         if !self.inbound.is_aside() {
             self.engine.turns.note_answer(&self.inbound.key, one);

@@ -11,15 +11,24 @@ use super::choices::Choices;
 const NAMES: [&str; 3] = ["Read", "Write", "mcp__git__log"];
 const SCHEMA: &str = r#"{"type":"object","properties":{"file_path":{"type":"string"},"limit":{"type":"integer"}}}"#;
 
+/// What a text came as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Thinking,
+    /// The arguments of a call the backend made itself.
+    Arguments,
+}
+
 /// However a text is cut the same comes of it; blocks are grammatical; only offered tools are called, with objects.
 pub fn check(data: &[u8]) {
     let (said, mut choices) = Choices::behind(data);
     let Ok(said) = std::str::from_utf8(said) else { return };
-    let text = with_call(said, &mut choices);
-    let thinking = choices.below(4) == 0;
+    let kind = [Kind::Text, Kind::Text, Kind::Thinking, Kind::Arguments][choices.below(4)];
+    let text = if kind == Kind::Arguments { said.to_owned() } else { with_call(said, &mut choices) };
     let reason = [StopReason::EndTurn, StopReason::MaxTokens, StopReason::ToolUse][choices.below(3)];
-    let whole = recovered(&[&text], thinking, reason);
-    let cut = recovered(&cut(&text, &mut choices), thinking, reason);
+    let whole = recovered(&[&text], kind, reason);
+    let cut = recovered(&cut(&text, &mut choices), kind, reason);
     let (Ok(whole), Ok(cut)) = (whole, cut) else { return };
     judged(&whole);
     assert_eq!(whole.content, cut.content, "cut into pieces something else comes of {text:?}");
@@ -64,7 +73,7 @@ fn tools() -> [Tool<'static>; 3] {
     })
 }
 
-fn recovered(pieces: &[&str], thinking: bool, reason: StopReason) -> Result<Response<'static>, Failure> {
+fn recovered(pieces: &[&str], kind: Kind, reason: StopReason) -> Result<Response<'static>, Failure> {
     let tools = tools();
     let mut recovery = Recovery::new(&tools).seeded(1);
     let mut collector = Collector::default();
@@ -81,10 +90,21 @@ fn recovered(pieces: &[&str], thinking: bool, reason: StopReason) -> Result<Resp
     };
     recovery
         .event(Event::Start { id: Text::escaped("m"), model: Text::escaped("m"), usage: Usage::default() }, &mut out);
-    recovery.event(Event::BlockStart(if thinking { BlockStart::Thinking } else { BlockStart::Text }), &mut out);
+    recovery.event(
+        Event::BlockStart(match kind {
+            Kind::Text => BlockStart::Text,
+            Kind::Thinking => BlockStart::Thinking,
+            Kind::Arguments => BlockStart::ToolUse { id: Text::escaped("toolu_1"), name: Text::escaped("Read") },
+        }),
+        &mut out,
+    );
     for piece in pieces {
         let text = Text::plain(piece).into_owned();
-        let delta = if thinking { Delta::Thinking(text) } else { Delta::Text(text) };
+        let delta = match kind {
+            Kind::Text => Delta::Text(text),
+            Kind::Thinking => Delta::Thinking(text),
+            Kind::Arguments => Delta::Arguments(text),
+        };
         recovery.event(Event::Delta(delta), &mut out);
     }
     recovery.event(Event::BlockStop, &mut out);

@@ -23,7 +23,7 @@ pub(super) fn settle(arguments: &Arguments, schema: &Schema) -> (String, bool) {
 
 /// Half of a surrogate pair is no character. Our cursor lets it through, the parsers of many servers refuse the whole
 /// history it comes back in: it becomes U+FFFD.
-fn paired(json: String) -> String {
+pub(super) fn paired(json: String) -> String {
     let is_half = |at: usize| json[at + 2..].starts_with(['d', 'D']);
     if !json.match_indices("\\u").any(|(at, _)| is_half(at)) {
         return json;
@@ -173,8 +173,14 @@ impl Types {
     }
 }
 
+/// Whether a string needs no other type here.
+pub(super) fn allows_text(schema: &Schema) -> bool {
+    let types = Types::of(schema);
+    !types.is_known() || types.has(Types::STRING)
+}
+
 /// The value with its types as the schema wants them, borrowed when it was right already.
-fn fit<'j>(json: &'j str, schema: &Schema) -> Cow<'j, str> {
+pub(super) fn fit<'j>(json: &'j str, schema: &Schema) -> Cow<'j, str> {
     let types = Types::of(schema);
     match json.as_bytes().first() {
         Some(b'{') => members(json, schema).unwrap_or(Cow::Borrowed(json)),

@@ -18,10 +18,10 @@ enum Open {
 
 /// A call of the backend, held until it is known whether it repeats a recovered one.
 #[derive(Debug, Default)]
-struct Repeat {
-    id: Text<'static>,
-    name: Text<'static>,
-    arguments: Text<'static>,
+pub(super) struct Repeat {
+    pub(super) id: Text<'static>,
+    pub(super) name: Text<'static>,
+    pub(super) arguments: Text<'static>,
 }
 
 /// What goes out.
@@ -117,21 +117,16 @@ impl Blocks {
         self.repeat.arguments.push(more);
     }
 
-    /// The held call is complete.
-    pub(super) fn end_repeat(&mut self, out: Out<'_>) {
-        let Repeat { id, name, arguments } = std::mem::take(&mut self.repeat);
-        let same = value(&arguments.decode());
+    /// The held call is complete. Gives it when it is another one.
+    pub(super) fn end_repeat(&mut self) -> Option<Repeat> {
+        let held = std::mem::take(&mut self.repeat);
+        let same = value(&held.arguments.decode());
         // Each recovered call stands for one of the backend's.
-        if let Some(at) = self.calls.iter().position(|(known, value)| name.is(known) && *value == same) {
-            self.calls.swap_remove(at);
-            self.repeated += 1;
-            return;
-        }
-        out(Event::BlockStart(BlockStart::ToolUse { id, name }));
-        if !arguments.is_empty() {
-            out(Event::Delta(Delta::Arguments(arguments)));
-        }
-        out(Event::BlockStop);
+        let known = self.calls.iter().position(|(known, value)| held.name.is(known) && *value == same);
+        let Some(at) = known else { return Some(held) };
+        self.calls.swap_remove(at);
+        self.repeated += 1;
+        None
     }
 }
 

@@ -45,7 +45,7 @@ enum Mode {
 /// Finds what is not text.
 #[derive(Debug)]
 pub(super) struct Filter<'t> {
-    tools: Tools<'t>,
+    pub(super) tools: Tools<'t>,
     /// Calls are looked for.
     pub(super) calls: bool,
     /// Thoughts are looked for.

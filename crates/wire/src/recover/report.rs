@@ -21,7 +21,14 @@ pub struct Report {
     pub specials: u32,
     /// Calls of the backend that repeated a recovered one and were dropped.
     pub repeated: u32,
+    /// Calls of the backend whose JSON had to be mended.
+    pub mended: u32,
+    /// Calls of the backend with arguments whose type was changed to what the schema says.
+    pub coerced: u32,
 }
+
+/// The family of calls that the backend made itself.
+pub(super) const NATIVE: &str = "native";
 
 /// A call that was recovered.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -49,6 +56,13 @@ pub struct LeftCall {
     pub why: Why,
 }
 
+impl LeftCall {
+    /// The backend made the call itself; its arguments are the client's to refuse.
+    pub(super) fn is_native(&self) -> bool {
+        self.family == NATIVE
+    }
+}
+
 /// Why a call was left as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,10 +88,18 @@ impl Report {
         self.left.iter().any(|left| left.why == Why::Truncated)
     }
 
+    /// How many calls stayed text. A call of the backend's own that cannot be read is not among them: the client says so
+    /// itself, in its next request.
+    #[must_use]
+    pub fn left_as_text(&self) -> usize {
+        self.left.iter().filter(|left| !left.is_native()).count()
+    }
+
     /// Whether the answer is another one than the backend gave.
     #[must_use]
     pub fn changed(&self) -> bool {
-        !self.calls.is_empty() || self.thinking || self.prefilled || self.specials > 0 || self.repeated > 0
+        let mended = self.mended > 0 || self.coerced > 0 || self.left.iter().any(LeftCall::is_native);
+        !self.calls.is_empty() || self.thinking || self.prefilled || self.specials > 0 || self.repeated > 0 || mended
     }
 
     fn parts(&self) -> Vec<String> {
@@ -99,14 +121,28 @@ impl Report {
             (Why::Truncated, "truncated and left as text"),
             (Why::Unreadable, "left as text: not readable for certain"),
         ] {
-            let count = self.left.iter().filter(|left| left.why == why).count();
+            let count = self.left.iter().filter(|left| left.why == why && !left.is_native()).count();
             let (count, plural) = counted(count);
             parts.extend((count > 0).then(|| format!("{count} call{plural} {words}")));
         }
         parts.extend((self.thinking || self.prefilled).then(|| "thoughts taken out of the text".to_owned()));
         parts.extend((self.specials > 0).then(|| format!("{} leaked special tokens removed", self.specials)));
         parts.extend((self.repeated > 0).then(|| format!("{} repeated calls dropped", self.repeated)));
+        self.native_parts(&mut parts);
         parts
+    }
+
+    /// What is to be said of calls the backend made itself.
+    fn native_parts(&self, parts: &mut Vec<String>) {
+        let left = |why| self.left.iter().filter(|left| left.is_native() && left.why == why).count();
+        let mut say = |count: usize, words: &str| {
+            let (count, plural) = counted(count);
+            parts.extend((count > 0).then(|| format!("arguments of {count} call{plural} {words}")));
+        };
+        say(usize::try_from(self.mended).unwrap_or(usize::MAX), "mended");
+        say(usize::try_from(self.coerced).unwrap_or(usize::MAX), "changed to the types of the schema");
+        say(left(Why::Truncated), "cut off: it must not be run");
+        say(left(Why::Unreadable), "passed on as written: not readable for certain");
     }
 }
 
@@ -138,6 +174,11 @@ mod tests {
         report.calls.push(call);
         report.left.push(LeftCall { family: "hermes", name: "f".to_owned(), why: Why::Truncated });
         let said = "1 call written as text (hermes) recovered; JSON of 1 mended; 1 call truncated and left as text";
+        assert_eq!(report.to_string(), said);
+        let left = LeftCall { family: NATIVE, name: "f".to_owned(), why: Why::Truncated };
+        let report = Report { mended: 1, coerced: 2, left: vec![left], ..Report::default() };
+        let said = "arguments of 1 call mended; arguments of 2 calls changed to the types of the schema; \
+                    arguments of 1 call cut off: it must not be run";
         assert_eq!(report.to_string(), said);
     }
 }

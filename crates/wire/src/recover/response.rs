@@ -1,7 +1,7 @@
 //! Answers that came whole, by the machine that reads streams.
 
-use super::{Recovery, Report};
-use crate::collect::Collector;
+use super::{Recovery, Report, is_done};
+use crate::collect::{Collector, as_written};
 use crate::hub::{Block, BlockKind, BlockStart, Delta, Event, Response, StopReason, Tool};
 use crate::text::Text;
 
@@ -27,17 +27,19 @@ fn run(response: &Response<'_>, mut recovery: Recovery<'_>) -> (Option<Response<
     }
     let mut collector = Collector::default();
     let mut out = |event: Event<'_>| collector.event(&event);
-    for block in &response.content {
-        feed(block, &mut recovery, &mut out);
-    }
     let reason = response.stop_reason.unwrap_or(StopReason::EndTurn);
+    for (at, block) in response.content.iter().enumerate() {
+        let cut = !is_done(reason) && at + 1 == response.content.len();
+        feed(block, cut, &mut recovery, &mut out);
+    }
     let stop_sequence = response.stop_sequence.clone();
     recovery.event(Event::Stop { reason, stop_sequence, usage: response.usage }, &mut out);
     recovery.event(Event::End, &mut out);
     (collector.finish().ok(), recovery.report())
 }
 
-fn feed(block: &Block<'_>, recovery: &mut Recovery<'_>, out: &mut dyn FnMut(Event<'_>)) {
+/// `cut`: it is the last block and a limit was met.
+fn feed(block: &Block<'_>, cut: bool, recovery: &mut Recovery<'_>, out: &mut dyn FnMut(Event<'_>)) {
     let (start, deltas) = match &block.kind {
         BlockKind::Text { text } => (BlockStart::Text, vec![Delta::Text(text.borrowed())]),
         BlockKind::Thinking { thinking, signature } => {
@@ -47,7 +49,10 @@ fn feed(block: &Block<'_>, recovery: &mut Recovery<'_>, out: &mut dyn FnMut(Even
         }
         BlockKind::ToolUse { id, name, input } => {
             let start = BlockStart::ToolUse { id: id.borrowed(), name: name.borrowed() };
-            (start, vec![Delta::Arguments(Text::plain(input.as_str()))])
+            let written = as_written(input).unwrap_or_else(|| Text::plain(input.as_str()));
+            // Where arguments should have come and none did, the decoder has put an empty object.
+            let none = cut && input.as_str() == "{}";
+            (start, (!none).then_some(Delta::Arguments(written)).into_iter().collect())
         }
         BlockKind::Other { json, .. } => (BlockStart::Other(json.clone()), Vec::new()),
         BlockKind::RedactedThinking { data } => {

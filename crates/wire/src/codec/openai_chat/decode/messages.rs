@@ -2,6 +2,7 @@
 
 use crate::codec::DecodeError;
 use crate::codec::openai_chat::read::{Object, get, inside, member, members, objects, text, text_member};
+use crate::collect::unparsed;
 use crate::hub::{Block, BlockKind, Content, ImageSource, Message, Role};
 use crate::json::Json;
 use crate::text::Text;
@@ -110,7 +111,7 @@ pub(in crate::codec) fn arguments(given: Option<&str>) -> Json<'_> {
     if trimmed.starts_with('{') && Json::check(trimmed).is_ok() {
         return Json::trusted_owned(decoded.into_owned());
     }
-    Json::trusted_owned(format!("{{\"__unparsedToolInput\":{{\"raw\":\"{}\"}}}}", raw.as_escaped()))
+    unparsed(&raw)
 }
 
 fn content_of<'a>(source: Option<&'a str>, path: &str) -> Result<Content<'a>, DecodeError> {

@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, Default)]
 pub(in super::super) struct Scan {
     depth: u32,
-    in_string: bool,
+    /// What ends the string it is in. Single quotes are no JSON, but models write them.
+    quote: Option<u8>,
     escaped: bool,
     complete: bool,
 }
@@ -21,13 +22,13 @@ impl Scan {
     }
 
     fn byte(&mut self, byte: u8) {
-        match (self.in_string, byte) {
-            (true, _) if self.escaped => self.escaped = false,
-            (true, b'\\') => self.escaped = true,
-            (true, b'"') => self.in_string = false,
-            (false, b'"') => self.in_string = true,
-            (false, b'{' | b'[') => self.depth += 1,
-            (false, b'}' | b']') => {
+        match (self.quote, byte) {
+            (Some(_), _) if self.escaped => self.escaped = false,
+            (Some(_), b'\\') => self.escaped = true,
+            (Some(quote), _) if byte == quote => self.quote = None,
+            (None, b'"' | b'\'') => self.quote = Some(byte),
+            (None, b'{' | b'[') => self.depth += 1,
+            (None, b'}' | b']') => {
                 self.depth = self.depth.saturating_sub(1);
                 self.complete = self.depth == 0;
             }
