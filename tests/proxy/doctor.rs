@@ -239,6 +239,13 @@ async fn the_cloud_is_tested_for_little_money_and_without_a_long_prompt() {
     let records = stand.records().await;
     assert!(records.iter().all(|record| record.doctor && record.cost.saved_usd.is_none()), "{records:?}");
     assert_eq!(stand.engine.sample().await.unwrap().own(), 0);
+    let stats = stand.engine.store.stats(jiff::Zoned::now().date(), &jiff::tz::TimeZone::system()).await.unwrap();
+    assert_eq!((stats.requests, stats.ok, stats.local.requests, stats.cloud.requests), (0, 0, 0, 0), "no user asked");
+    assert_eq!(stats.local.asides + stats.cloud.asides, records.len() as u64, "they are calls of our own");
+    assert!(stats.cloud.cost_usd > branchline_proxy::money::Usd::default(), "what they cost was spent all the same");
+    assert_eq!(stats.saved_usd, branchline_proxy::money::Usd::default());
+    let metrics = stand.get("/metrics", &[]).await.text;
+    assert!(!metrics.contains("branchline_requests_total{"), "{metrics}");
 }
 
 #[tokio::test]

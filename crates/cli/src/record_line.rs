@@ -104,6 +104,8 @@ fn why(record: &Record) -> String {
     }
     match &record.fallback {
         Some(reason) => format!("instead: {reason}"),
+        // That it was sent to this very model needs no saying.
+        None if record.doctor => "asked by the doctor".to_owned(),
         None => record.decision.reasons.last().cloned().unwrap_or_default(),
     }
 }

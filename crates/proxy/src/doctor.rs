@@ -48,7 +48,7 @@ pub enum TestName {
     Stream,
     /// It names what is in a picture, by itself or from a description.
     Vision,
-    /// It finds a word in a prompt as long as its window.
+    /// It finds a word in a prompt that fills three quarters of its window, or of what the run may read.
     Context,
     /// How soon and how fast it writes.
     Speed,

@@ -38,12 +38,14 @@ impl Running {
     pub(crate) fn end(&self, record: &Record) {
         self.now.fetch_sub(1, Ordering::Relaxed);
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        *totals.requests.entry((record.place.as_str(), record.outcome.as_str())).or_default() += 1;
-        totals.fallbacks += u64::from(record.fallback.is_some());
+        if !record.doctor {
+            *totals.requests.entry((record.place.as_str(), record.outcome.as_str())).or_default() += 1;
+            totals.fallbacks += u64::from(record.fallback.is_some());
+            totals.duration_ms += record.duration_ms;
+            totals.queued_ms += record.queued_ms;
+        }
         totals.input_tokens += record.usage.input + record.usage.cache_read + record.usage.cache_write;
         totals.output_tokens += record.usage.output;
-        totals.duration_ms += record.duration_ms;
-        totals.queued_ms += record.queued_ms;
         totals.cost += record.cost.usd.unwrap_or_default();
         for aside in &record.asides {
             totals.input_tokens += aside.usage.input + aside.usage.cache_read + aside.usage.cache_write;

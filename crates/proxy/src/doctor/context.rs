@@ -1,4 +1,5 @@
-//! The window: a word in a text as long as the server says it can take, as far as the budget goes.
+//! The window: a word in a text of three quarters of what the server says it can take, as far as the budget goes. How the model
+//! counts such a text is not known before; the result tells the tokens it counted.
 
 use std::fmt::Write as _;
 use std::time::Duration;

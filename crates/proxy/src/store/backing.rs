@@ -180,7 +180,7 @@ pub struct PlaceStats {
     pub cost_usd: Usd,
     /// Requests, and calls of our own, whose price nobody knows.
     pub unpriced: u64,
-    /// Calls of our own: dispatcher, adviser, descriptions of pictures. Their tokens and their cost are in the sums, they
-    /// are not in `requests`.
+    /// Calls of our own: dispatcher, adviser, descriptions of pictures, questions of the doctor's. Their tokens and their
+    /// cost are in the sums, they are not in `requests`.
     pub asides: u64,
 }

@@ -35,6 +35,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("0001_records_images_facts.sql")),
     M::up(include_str!("0002_cost.sql")),
     M::up(include_str!("0003_asides.sql")),
+    M::up(include_str!("0004_doctor.sql")),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 

@@ -44,8 +44,9 @@ fn try_insert_row(conn: &Connection, record: &Record, data: &str) -> rusqlite::R
     let usage = &record.usage;
     conn.prepare_cached(
         "INSERT OR IGNORE INTO records (id, at, backend, kind, role, place, outcome, score,
-             fell_back, estimated, input, output, cache_read, cache_write, reasoning, search, data, cost, all_cloud)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+             fell_back, estimated, input, output, cache_read, cache_write, reasoning, search, data, cost, all_cloud,
+             doctor)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
     )?
     .execute(params![
         record.id,
@@ -67,6 +68,7 @@ fn try_insert_row(conn: &Connection, record: &Record, data: &str) -> rusqlite::R
         data,
         record.cost.usd.map(Usd::nano),
         record.cost.all_cloud_usd.map(Usd::nano),
+        record.doctor,
     ])
 }
 
@@ -213,7 +215,7 @@ pub(super) fn recent_scores(conn: &Connection, most: usize) -> Result<Vec<Recent
     let select = || {
         conn.prepare_cached(
             "SELECT id, score, kind, role, place, estimated FROM records
-             WHERE score IS NOT NULL ORDER BY at DESC, id DESC LIMIT ?1",
+             WHERE score IS NOT NULL AND NOT doctor ORDER BY at DESC, id DESC LIMIT ?1",
         )?
         .query_map([limit(Some(most))], |row| {
             Ok(RecentScore {
@@ -280,6 +282,8 @@ pub(super) fn stats(conn: &Connection, span: &Range<Timestamp>) -> Result<Stats>
 struct Group {
     place: Place,
     outcome: String,
+    /// Questions of the doctor's.
+    doctor: bool,
     fallbacks: u64,
     sums: PlaceStats,
     all_cloud: Usd,
@@ -290,8 +294,8 @@ fn stats_groups(conn: &Connection, span: &Range<Timestamp>) -> rusqlite::Result<
     conn.prepare_cached(
         "SELECT place, outcome, sum(fell_back), count(*), sum(input), sum(output),
                 sum(cache_read), sum(cache_write), sum(reasoning), total(cost), sum(cost IS NULL), total(all_cloud),
-                total(CASE WHEN cost IS NOT NULL THEN all_cloud - cost END)
-         FROM records WHERE at >= ?1 AND at < ?2 GROUP BY place, outcome",
+                total(CASE WHEN cost IS NOT NULL THEN all_cloud - cost END), doctor
+         FROM records WHERE at >= ?1 AND at < ?2 GROUP BY place, outcome, doctor",
     )?
     .query_map([span.start.as_millisecond(), span.end.as_millisecond()], |row| {
         let sum = |column| row.get(column).map(uncount);
@@ -313,6 +317,7 @@ fn stats_groups(conn: &Connection, span: &Range<Timestamp>) -> rusqlite::Result<
             },
             all_cloud: money(11)?,
             saved: money(12)?,
+            doctor: row.get(13)?,
         })
     })?
     .collect()
@@ -352,7 +357,7 @@ pub(super) fn timeline(conn: &Connection, span: &Range<Timestamp>, step_ms: i64)
         conn.prepare_cached(
             "SELECT (at - ?1) / ?3, sum(place = 'local'), sum(place = 'cloud'),
                     sum(place NOT IN ('local', 'cloud')), sum(outcome = 'error')
-             FROM records WHERE at >= ?1 AND at < ?2 GROUP BY 1 ORDER BY 1",
+             FROM records WHERE at >= ?1 AND at < ?2 AND NOT doctor GROUP BY 1 ORDER BY 1",
         )?
         .query_map(params![span.start.as_millisecond(), span.end.as_millisecond(), step_ms.max(1)], |row| {
             let sum = |column| row.get(column).map(uncount);
@@ -365,6 +370,14 @@ pub(super) fn timeline(conn: &Connection, span: &Range<Timestamp>, step_ms: i64)
 
 fn add(stats: &mut Stats, group: &Group) {
     let requests = group.sums.requests;
+    if group.doctor {
+        // Calls of our own: nobody's requests, though what they take was spent.
+        if let Some(side) = side(stats, group.place) {
+            side.asides += requests;
+            add_sums(side, &group.sums);
+        }
+        return;
+    }
     stats.requests += requests;
     stats.fallbacks += group.fallbacks;
     stats.all_cloud_usd += group.all_cloud;

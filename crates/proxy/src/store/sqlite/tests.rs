@@ -146,7 +146,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
     db.conn.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
     let error = Sqlite::open(&path).unwrap_err();
-    assert!(matches!(error, Error::NewerSchema { found: 99, known: 3 }), "{error}");
+    assert!(matches!(error, Error::NewerSchema { found: 99, known: 4 }), "{error}");
     assert_eq!(error.code(), "store_newer_schema");
     assert!(error.hint().contains("update"));
     assert!(aside_files(folder.path()).is_empty());

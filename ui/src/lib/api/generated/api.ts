@@ -1750,8 +1750,8 @@ cost_usd: number,
  */
 unpriced: number, 
 /**
- * Calls of our own: dispatcher, adviser, descriptions of pictures. Their tokens and their cost are in the sums, they
- * are not in `requests`.
+ * Calls of our own: dispatcher, adviser, descriptions of pictures, questions of the doctor's. Their tokens and their
+ * cost are in the sums, they are not in `requests`.
  */
 asides: number, };
 
