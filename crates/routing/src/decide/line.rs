@@ -172,7 +172,7 @@ fn seeing(
     line.retain(|one| {
         let sees = catalog.facts(&one.model).vision != Some(false);
         let is_paid = one.local || health.spent.is_none();
-        let holds = one.context.is_none_or(|window| fits(question.turn, tokens(&one.model), window));
+        let holds = one.context.is_none_or(|window| tokens(&one.model) + answer_room(question.turn, window) <= window);
         wish.lets_look(one.local) && sees && is_paid && holds
     });
     line
