@@ -13,11 +13,15 @@ use std::{
 use tokio::process::Command;
 
 use crate::client::{self, ClientError, Outcome};
+use crate::npm::{self, NpmClient};
 
-/// The release whose traffic the tests were written against.
-pub const VERSION: &str = "2.1.329";
-
-const NAME: &str = "Claude Code";
+static CLIENT: NpmClient = NpmClient {
+    name: "Claude Code",
+    package: "@anthropic-ai/claude-code",
+    program: "claude",
+    version: "2.1.329",
+    variable: "BRANCHLINE_CLAUDE",
+};
 
 /// An installed `claude` program.
 #[derive(Debug, Clone)]
@@ -32,32 +36,13 @@ impl ClaudeCli {
     /// # Errors
     /// [`ClientError`] says whether the test may be skipped.
     pub async fn find() -> Result<Self, ClientError> {
-        if let Some(program) = std::env::var_os("BRANCHLINE_CLAUDE_BIN") {
-            return Ok(Self { program: program.into() });
-        }
-        let version = std::env::var("BRANCHLINE_CLAUDE_VERSION").unwrap_or_else(|_| VERSION.to_owned());
-        client::unhurried(move || install(&version)).await
+        Ok(Self { program: CLIENT.find().await? })
     }
 
     /// Where the program is.
     pub fn program(&self) -> &Path {
         &self.program
     }
-}
-
-fn install(version: &str) -> Result<ClaudeCli, ClientError> {
-    let package = format!("@anthropic-ai/claude-code@{version}");
-    let folder = client::install_once(NAME, &format!("claude-code-{version}"), &package, |folder| {
-        client::install_step(NAME, Path::new("npm"), |npm| {
-            // The package's own install step puts the native program in place, so a user's
-            // `ignore-scripts` must not apply; it runs on older Node than `engines` says.
-            npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts=false", "--engine-strict=false"])
-                .arg("--prefix")
-                .arg(folder)
-                .arg(&package);
-        })
-    })?;
-    Ok(ClaudeCli { program: folder.join("node_modules/.bin/claude") })
 }
 
 /// One run of Claude Code in print mode, still to be started.
@@ -149,22 +134,12 @@ impl ClaudeCode {
 
 /// What a run finds in its environment, but for the address and the token.
 pub fn clean_environment(home: &Path) -> Vec<(OsString, OsString)> {
-    let inherited = ["PATH", "SYSTEMROOT"].into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
-    let folders =
-        [("HOME", home.to_owned()), ("CLAUDE_CONFIG_DIR", home.join(".claude")), ("TMPDIR", home.join("tmp"))];
-    let folders = folders.map(|(name, path)| (name.into(), path.into_os_string()));
-    let fixed = [
-        ("LANG", "C.UTF-8"),
-        ("SHELL", "/bin/sh"),
-        ("TERM", "dumb"),
-        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-        ("DISABLE_AUTOUPDATER", "1"),
-        // Whatever a new release may want from outside ends at a closed port of this machine.
-        ("HTTP_PROXY", "http://127.0.0.1:9"),
-        ("HTTPS_PROXY", "http://127.0.0.1:9"),
-        ("NO_PROXY", "127.0.0.1,localhost"),
+    let own = [
+        ("CLAUDE_CONFIG_DIR", home.join(".claude").into_os_string()),
+        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".into()),
+        ("DISABLE_AUTOUPDATER", "1".into()),
     ];
-    inherited.chain(folders).chain(fixed.map(|(name, value)| (name.into(), value.into()))).collect()
+    npm::clean_environment(home, &own)
 }
 
 #[cfg(test)]

@@ -12,11 +12,15 @@ use std::{
 use tokio::process::Command;
 
 use crate::client::{self, ClientError, Outcome};
+use crate::npm::{self, NpmClient};
 
-/// The release whose traffic the tests were written against.
-pub const VERSION: &str = "0.169.0";
-
-const NAME: &str = "Codex";
+static CLIENT: NpmClient = NpmClient {
+    name: "Codex",
+    package: "@openai/codex",
+    program: "codex",
+    version: "0.169.0",
+    variable: "BRANCHLINE_CODEX",
+};
 
 /// The page with the settings a user is told to write.
 const PAGE: &str = include_str!("../../docs/clients/codex.md");
@@ -34,24 +38,8 @@ impl CodexCli {
     /// # Errors
     /// [`ClientError`] says whether the test may be skipped.
     pub async fn find() -> Result<Self, ClientError> {
-        if let Some(program) = std::env::var_os("BRANCHLINE_CODEX_BIN") {
-            return Ok(Self { program: program.into() });
-        }
-        let version = std::env::var("BRANCHLINE_CODEX_VERSION").unwrap_or_else(|_| VERSION.to_owned());
-        client::unhurried(move || install(&version)).await
+        Ok(Self { program: CLIENT.find().await? })
     }
-}
-
-fn install(version: &str) -> Result<CodexCli, ClientError> {
-    let package = format!("@openai/codex@{version}");
-    let folder = client::install_once(NAME, &format!("codex-{version}"), &package, |folder| {
-        client::install_step(NAME, Path::new("npm"), |npm| {
-            npm.args(["install", "--no-audit", "--no-fund", "--engine-strict=false", "--prefix"])
-                .arg(folder)
-                .arg(&package);
-        })
-    })?;
-    Ok(CodexCli { program: folder.join("node_modules/.bin/codex") })
 }
 
 /// The settings of the page, with this address and token.
@@ -124,26 +112,10 @@ impl Codex {
             command.args(["resume", "--last"]);
         }
         command.arg("--").arg(&self.prompt);
-        command.current_dir(&work).env_clear().envs(clean_environment(&self.home));
+        let environment = npm::clean_environment(&self.home, &[("CODEX_HOME", own.into_os_string())]);
+        command.current_dir(&work).env_clear().envs(environment);
         client::run(command, limit).await
     }
-}
-
-/// Nothing of the developer's own but where programs are.
-fn clean_environment(home: &Path) -> Vec<(OsString, OsString)> {
-    let inherited = ["PATH", "SYSTEMROOT"].into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
-    let folders = [("HOME", home.to_owned()), ("CODEX_HOME", home.join(".codex")), ("TMPDIR", home.join("tmp"))];
-    let folders = folders.map(|(name, path)| (name.into(), path.into_os_string()));
-    let fixed = [
-        ("LANG", "C.UTF-8"),
-        ("SHELL", "/bin/sh"),
-        ("TERM", "dumb"),
-        // Whatever a new release may want from outside ends at a closed port of this machine.
-        ("HTTP_PROXY", "http://127.0.0.1:9"),
-        ("HTTPS_PROXY", "http://127.0.0.1:9"),
-        ("NO_PROXY", "127.0.0.1,localhost"),
-    ];
-    inherited.chain(folders).chain(fixed.map(|(name, value)| (name.into(), value.into()))).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod codex;
 pub mod grammar;
 pub mod journey;
 pub mod llama;
+mod npm;
 pub mod opencode;
 pub mod port;
 pub mod python;

@@ -9,10 +9,15 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::client::{self, ClientError, Outcome};
+use crate::npm::{self, NpmClient};
 
-const NAME: &str = "opencode";
-/// The release the tests were written against.
-const VERSION: &str = "1.18.33";
+static CLIENT: NpmClient = NpmClient {
+    name: "opencode",
+    package: "opencode-ai",
+    program: "opencode",
+    version: "1.18.33",
+    variable: "BRANCHLINE_OPENCODE",
+};
 const ASKED_FOR: &str = "BRANCHLINE_TEST_OPENCODE";
 
 /// An installed `opencode` program.
@@ -28,7 +33,7 @@ impl OpenCode {
     /// [`ClientError`] says whether the test may be skipped.
     pub async fn find() -> Option<Result<Self, ClientError>> {
         std::env::var_os(ASKED_FOR)?;
-        Some(client::unhurried(install).await)
+        Some(CLIENT.find().await.map(|program| Self { program }))
     }
 
     /// One answer to `prompt`, in the folder `home/work`; `model` is an id of ours.
@@ -43,7 +48,9 @@ impl OpenCode {
         limit: Duration,
     ) -> Result<Outcome, ClientError> {
         let work = home.join("work");
-        fs::create_dir_all(&work).map_err(ClientError::io(format!("creating {}", work.display())))?;
+        for folder in [&work, &home.join("tmp")] {
+            fs::create_dir_all(folder).map_err(ClientError::io(format!("creating {}", folder.display())))?;
+        }
         // As docs/clients/opencode.md says it.
         let settings = json!({ "model": "branchline/auto", "provider": { "branchline": {
             "npm": "@ai-sdk/openai-compatible", "name": "Branchline",
@@ -51,29 +58,8 @@ impl OpenCode {
         let file = work.join("opencode.json");
         fs::write(&file, settings.to_string()).map_err(ClientError::io(format!("writing {}", file.display())))?;
         let mut command = Command::new(&self.program);
-        command.args(["run", prompt]).current_dir(work).env_clear().env("HOME", home);
-        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-        for (name, value) in [
-            ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
-            ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
-            // Whatever it may want from outside ends at a closed port of this machine.
-            ("HTTP_PROXY", "http://127.0.0.1:9"),
-            ("HTTPS_PROXY", "http://127.0.0.1:9"),
-            ("NO_PROXY", "127.0.0.1,localhost"),
-        ] {
-            command.env(name, value);
-        }
+        let own = ["OPENCODE_DISABLE_AUTOUPDATE", "OPENCODE_DISABLE_MODELS_FETCH"].map(|name| (name, "1".into()));
+        command.args(["run", prompt]).current_dir(work).env_clear().envs(npm::clean_environment(home, &own));
         client::run(command, limit).await
     }
-}
-
-fn install() -> Result<OpenCode, ClientError> {
-    let package = format!("opencode-ai@{VERSION}");
-    let folder = client::install_once(NAME, &format!("opencode-{VERSION}"), &package, |folder| {
-        client::install_step(NAME, Path::new("npm"), |npm| {
-            npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts=false"]);
-            npm.arg("--prefix").arg(folder).arg(&package);
-        })
-    })?;
-    Ok(OpenCode { program: folder.join("node_modules/.bin/opencode") })
 }

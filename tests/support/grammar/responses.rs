@@ -1,4 +1,4 @@
-//! The stream of OpenAI Responses (protocols D), as the official SDKs and Codex read it.
+//! The stream of OpenAI Responses, as the official SDKs and Codex read it.
 
 use serde_json::{Value, json};
 
