@@ -137,7 +137,7 @@ fn refuse(shared: &Shared, incoming: &Incoming, format: Format, refusal: &Refusa
 }
 
 fn serve(shared: &Shared, incoming: &Incoming) -> Result<Reply, Refusal> {
-    // llama.cpp's health check is the one thing that never needs the key (protocols F).
+    // llama.cpp's health check is the one thing that never needs the key.
     if incoming.endpoint != Endpoint::Health {
         key(&shared.options.key, &incoming.headers)?;
     }
@@ -204,7 +204,7 @@ fn choose_model(shared: &Shared, incoming: &Incoming, wanted: &str) -> Result<(M
     let named = models.iter().position(|model| model.id == wanted && !model.embedding);
     let loaded: Vec<usize> = (0..models.len()).filter(|at| models[*at].loaded && !models[*at].embedding).collect();
     let chosen = match (shared.profile, named) {
-        // Without router mode the name does not matter (protocols F).
+        // Without router mode the name does not matter.
         (Profile::LlamaCpp, _) if !shared.options.router => {
             loaded.first().copied().or(named).or((!models.is_empty()).then_some(0))
         }

@@ -149,7 +149,7 @@ pub struct Dialect {
     pub cache_control: bool,
     /// The chat template wants user and assistant in turns, and no user's message behind results (Mistral's).
     pub strict_turns: bool,
-    /// Calls in history need a thought signature: Gemini 3 and later (protocols H).
+    /// Calls in history need a thought signature: Gemini 3 and later.
     pub thought_signatures: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Tool calls and thoughts that local models write as text become real blocks while they stream (protocols section I).
+//! Tool calls and thoughts that local models write as text become real blocks while they stream.
 //!
 //! A pure filter between a stream decoder and a stream encoder. It holds text back only where a known marker may
 //! begin; a call is given out when it is complete and its tool was offered, never before. What was cut off, what is

@@ -1,4 +1,4 @@
-//! llama.cpp `llama-server` (protocols F): `/props` tells that it is one, `/v1/models` what it has. In router mode
+//! llama.cpp `llama-server`: `/props` tells that it is one, `/v1/models` what it has. In router mode
 //! there are many models, each with a state, and facts only of those loaded.
 
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Anthropic Messages (protocols A): what a request must obey, and how an answer is written.
+//! Anthropic Messages: what a request must obey, and how an answer is written.
 
 pub(crate) mod blocks;
 pub(crate) mod check;

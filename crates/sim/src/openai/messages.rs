@@ -226,7 +226,7 @@ fn alternation(messages: &[Value], found: &mut Vec<Finding>) {
     }
 }
 
-/// Calls of the current turn carry the signature they came with, or the sentinel (protocols H);
+/// Calls of the current turn carry the signature they came with, or the sentinel;
 /// of parallel calls only the first does.
 fn signatures(messages: &[Value], found: &mut Vec<Finding>) {
     let turn = messages.iter().rposition(|message| text(message, "role") == "user").unwrap_or(0);

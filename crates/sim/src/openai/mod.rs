@@ -1,4 +1,4 @@
-//! Chat Completions (protocols C): what a request must obey, and how an answer is written.
+//! Chat Completions: what a request must obey, and how an answer is written.
 
 pub(crate) mod check;
 pub(crate) mod messages;

@@ -200,7 +200,7 @@ fn grammar(profile: Profile, keyword: &str) -> Said {
 
 fn envelope(place: &Place<'_>, refusal: &Refusal, words: &Words) -> Value {
     let Words { status, code, message } = words;
-    // llama.cpp keeps its own shape on /v1/messages too (protocols F).
+    // llama.cpp keeps its own shape on /v1/messages too.
     if place.endpoint.is_anthropic() && place.profile != Profile::LlamaCpp {
         return anthropic_error(*status, message);
     }

@@ -10,19 +10,19 @@ use crate::ask::Spoken;
 /// The kind of server a simulator plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Profile {
-    /// LM Studio (protocols E).
+    /// LM Studio.
     LmStudio,
-    /// llama.cpp `llama-server` (protocols F).
+    /// llama.cpp `llama-server`.
     LlamaCpp,
     /// Ollama.
     Ollama,
     /// vLLM.
     Vllm,
-    /// OpenAI and servers just like it (protocols C).
+    /// OpenAI and servers just like it.
     OpenAi,
-    /// Anthropic (protocols A).
+    /// Anthropic.
     Anthropic,
-    /// Gemini's OpenAI-compatible endpoint (protocols H).
+    /// Gemini's OpenAI-compatible endpoint.
     Gemini,
 }
 

@@ -1,4 +1,4 @@
-//! llama.cpp started without a model: a router over many, each with a state (protocols F, tools/server/README of llama.cpp).
+//! llama.cpp started without a model: a router over many, each with a state (tools/server/README of llama.cpp).
 
 use serde_json::{Value, json};
 

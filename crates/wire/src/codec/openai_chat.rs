@@ -1,4 +1,4 @@
-//! OpenAI Chat Completions (protocols C), and the servers that speak it in their own ways (E, F, G).
+//! OpenAI Chat Completions, and the servers that speak it in their own ways.
 
 pub mod decode;
 pub mod encode;

@@ -7,7 +7,7 @@ use crate::hub::ImageSource;
 
 /// Tokens of an image whose size is unknown: what a screenshot costs at most on most models.
 const UNKNOWN: u64 = 1600;
-/// Long edge to which Claude scales an image down, in pixels (protocols J).
+/// Long edge to which Claude scales an image down, in pixels.
 const LONG_EDGE: u64 = 2576;
 /// Most tokens an image costs on Claude.
 const MOST: u64 = 4784;

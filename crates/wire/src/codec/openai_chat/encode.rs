@@ -1,4 +1,4 @@
-//! The hub to OpenAI Chat Completions (protocols L).
+//! The hub to OpenAI Chat Completions.
 //!
 //! Written straight into one buffer; text is copied in its escaped form. `messages` stands right behind `model`
 //! and each turn is rendered from itself alone, so that the next, longer request begins with the same bytes.

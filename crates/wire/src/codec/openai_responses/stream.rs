@@ -1,4 +1,4 @@
-//! Streamed answers (protocols D). The decoder reads what the encoder writes: kept answers are told again with it.
+//! Streamed answers. The decoder reads what the encoder writes: kept answers are told again with it.
 
 mod decoder;
 mod encoder;

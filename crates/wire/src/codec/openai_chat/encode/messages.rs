@@ -325,8 +325,8 @@ fn collect_texts<'r>(content: &'r Content<'_>, texts: &mut Vec<&'r str>) {
     }
 }
 
-/// Writes `,"tool_calls":[…]`. Where signatures are wanted, the first call carries the one for calls of another model
-/// (protocols H): our clients have no place to keep the real one.
+/// Writes `,"tool_calls":[…]`. Where signatures are wanted, the first call carries the one for calls of another model:
+/// our clients have no place to keep the real one.
 pub(super) fn tool_calls(calls: &[Call<'_>], signed: bool, out: &mut String) {
     out.push_str(",\"tool_calls\":[");
     for (nth, (id, name, input)) in calls.iter().enumerate() {
