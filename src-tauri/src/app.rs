@@ -1,6 +1,6 @@
 //! The app from its start to its end.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use branchline_control::demo::Demo;
@@ -43,10 +43,11 @@ pub(crate) struct Shared {
     pub(crate) window: Arc<Mutex<Option<mpsc::Sender<Tell>>>>,
 }
 
-/// What must live as long as the app does.
+/// What must live as long as the app does. It is let go by hand: the process ends without dropping what Tauri manages.
 struct Kept {
-    _log: Option<WorkerGuard>,
     _demo: Option<Demo>,
+    /// After everything that may still write to it.
+    _log: Option<WorkerGuard>,
 }
 
 /// Runs until the user quits.
@@ -68,7 +69,10 @@ pub(crate) fn run(runtime: &Runtime, args: Args) -> Result<(), Error> {
         RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
         #[cfg(target_os = "macos")]
         RunEvent::Reopen { .. } => window::show(app, None),
-        RunEvent::Exit => tracing::info!(name = %app.package_info().name, "ended"),
+        RunEvent::Exit => {
+            tracing::info!(name = %app.package_info().name, "ended");
+            drop(app.state::<Mutex<Option<Kept>>>().lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
         _ => {}
     });
     Ok(())
@@ -110,7 +114,8 @@ async fn set_up(app: &AppHandle, args: &Args) -> Result<(), Error> {
         None => (Paths::find(args.config.clone(), args.data_dir.clone())?, KeyStore::system()),
     };
     let level = load(&paths.config_file).map(|report| report.settings.log.level).unwrap_or_default();
-    app.manage(Kept { _log: logging::engine(&paths.log_dir(), level, Terminal::Plain), _demo: demo });
+    let log = logging::engine(&paths.log_dir(), level, Terminal::Plain);
+    app.manage(Mutex::new(Some(Kept { _demo: demo, _log: log })));
     let (desk, work) = Desk::open(paths, Arc::new(keys), Arc::new(ThisDesktop(app.clone())))?;
     let shared =
         Shared { desk: Arc::new(desk), tasks: TaskTracker::new(), runtime: Handle::current(), window: Arc::default() };

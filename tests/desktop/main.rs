@@ -121,9 +121,15 @@ async fn a_second_demonstration_brings_up_the_window_of_the_first() {
     assert!(ended.success());
     app.wait_for_windows(&[""]);
     assert_eq!(usual.windows(), [""; 0]);
-    // And it ends alone.
+    let folders = || {
+        let entries = std::fs::read_dir(session.home.path().join("tmp")).unwrap().flatten();
+        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("branchline-demo-")).count()
+    };
+    assert_eq!(folders(), 1);
+    // And it ends alone, without a trace.
     app.click("Quit");
     assert!(app.ended());
+    assert_eq!(folders(), 0);
     assert!(usual.health().await.is_some());
 }
 

@@ -170,6 +170,7 @@ fn folders(home: &Path) -> Vec<(String, String)> {
         ("XDG_CONFIG_HOME", ".config"),
         ("XDG_DATA_HOME", ".local/share"),
         ("XDG_CACHE_HOME", ".cache"),
+        ("TMPDIR", "tmp"),
     ];
     let mut env = vec![("PATH".to_owned(), std::env::var("PATH").unwrap())];
     for (name, folder) in names {
