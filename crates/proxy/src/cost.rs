@@ -10,6 +10,7 @@ use branchline_settings::prices::{self, Price, Tokens};
 use branchline_settings::{Auth, ResolvedBackend};
 use moka::sync::Cache;
 
+use crate::later::{Later, later};
 use crate::money::Usd;
 use crate::record::{CostRecord, CostSource, Outcome, Place, Record, UsageRecord};
 use crate::world::World;
@@ -22,11 +23,11 @@ const CACHED_FOR: Duration = Duration::from_secs(5 * 60);
 /// The length of each conversation's last prompt. A local server that reads a prompt anew costs nothing, but the
 /// cloud would have had most of it in its cache: without this, savings would look ten times as large as they are.
 #[derive(Clone, Debug)]
-pub(crate) struct Prompts(Cache<String, u64>);
+pub(crate) struct Prompts(Later<Cache<String, u64>>);
 
 impl Default for Prompts {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(CONVERSATIONS).time_to_live(CACHED_FOR).build())
+        Self(later(|| Cache::builder().max_capacity(CONVERSATIONS).time_to_live(CACHED_FOR).build()))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::backend::Backend;
 use crate::diet;
 use crate::engine::Engine;
 use crate::fault::Fault;
+use crate::later::{Later, later};
 use crate::plan;
 use crate::probe::Flavour;
 use crate::situation;
@@ -40,16 +41,16 @@ const NONE_FOR: Duration = Duration::from_secs(10 * 60);
 /// Counts that are known, and servers that cannot count.
 #[derive(Debug)]
 pub(crate) struct Counting {
-    known: Cache<[u8; 32], u64>,
-    unable: Cache<String, ()>,
+    known: Later<Cache<[u8; 32], u64>>,
+    unable: Later<Cache<String, ()>>,
     places: Semaphore,
 }
 
 impl Default for Counting {
     fn default() -> Self {
         Self {
-            known: Cache::builder().max_capacity(KEPT).build(),
-            unable: Cache::builder().max_capacity(64).time_to_live(NONE_FOR).build(),
+            known: later(|| Cache::builder().max_capacity(KEPT).build()),
+            unable: later(|| Cache::builder().max_capacity(64).time_to_live(NONE_FOR).build()),
             places: Semaphore::new(AT_ONCE),
         }
     }

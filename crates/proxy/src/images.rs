@@ -25,6 +25,7 @@ use crate::engine::Engine;
 use crate::events::LiveEvent;
 use crate::inbound::Inbound;
 use crate::lane::Who;
+use crate::later::{Later, later};
 use crate::plan::Descriptions;
 use crate::record::{AsidePurpose, ImageCounts};
 use crate::store::{ImageKey, ImageRow};
@@ -41,22 +42,29 @@ const HOT_BYTES: u64 = 4 * 1024 * 1024;
 /// Answers that others may still be waiting for.
 const ASKED: u64 = 64;
 
+/// Which image, and the models that may be asked.
+type Question = (ImageKey, Vec<ModelRef>);
+
 /// Describes, remembers, and asks only once for the same image at the same time.
 #[derive(Clone, Debug)]
 pub(crate) struct Images {
-    hot: Cache<ImageKey, Arc<str>>,
+    hot: Later<Cache<ImageKey, Arc<str>>>,
     /// What is being asked, and of whom: who may ask nobody must not fail for those who may.
-    asked: Cache<(ImageKey, Vec<ModelRef>), Arc<str>>,
+    asked: Later<Cache<Question, Arc<str>>>,
 }
 
 impl Default for Images {
     fn default() -> Self {
-        let weigh = |_: &ImageKey, text: &Arc<str>| u32::try_from(text.len() + 128).unwrap_or(u32::MAX);
         Self {
-            hot: Cache::builder().max_capacity(HOT_BYTES).weigher(weigh).build(),
-            asked: Cache::builder().max_capacity(ASKED).build(),
+            hot: later(|| Cache::builder().max_capacity(HOT_BYTES).weigher(weight).build()),
+            asked: later(|| Cache::builder().max_capacity(ASKED).build()),
         }
     }
+}
+
+/// In bytes, for [`HOT_BYTES`].
+fn weight(_: &ImageKey, text: &Arc<str>) -> u32 {
+    u32::try_from(text.len() + 128).unwrap_or(u32::MAX)
 }
 
 impl Images {

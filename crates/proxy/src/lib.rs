@@ -28,6 +28,7 @@ mod images;
 mod inbound;
 mod journal;
 pub mod lane;
+mod later;
 mod learned;
 mod line;
 mod loading;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
+use crate::later::{Later, later};
 use crate::record::{Outcome, Place, Record};
 use crate::tuning::{conversation, turn_of};
 use crate::world::World;
@@ -153,12 +154,12 @@ struct Last {
 #[derive(Debug)]
 pub(crate) struct Outcomes {
     learned: Mutex<LearnedOffset>,
-    last: Cache<String, Last>,
+    last: Later<Cache<String, Last>>,
 }
 
 impl Default for Outcomes {
     fn default() -> Self {
-        let last = Cache::builder().max_capacity(CONVERSATIONS).time_to_idle(IDLE).build();
+        let last = later(|| Cache::builder().max_capacity(CONVERSATIONS).time_to_idle(IDLE).build());
         Self { learned: Mutex::new(LearnedOffset::begin()), last }
     }
 }

@@ -8,6 +8,7 @@ use branchline_routing::{Answers, Decision, Dispatched, Earlier};
 use moka::sync::Cache;
 
 use crate::advise::Advice;
+use crate::later::{Later, later};
 use crate::store::Store;
 
 /// Turns remembered at the same time.
@@ -25,11 +26,11 @@ const ADVICE: usize = 64;
 
 /// The backend of a pool that answered each conversation last: it has the prompt in its cache.
 #[derive(Clone, Debug)]
-pub(crate) struct Homes(Cache<u64, String>);
+pub(crate) struct Homes(Later<Cache<u64, String>>);
 
 impl Default for Homes {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build())
+        Self(later(|| Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build()))
     }
 }
 
@@ -59,21 +60,21 @@ pub(crate) struct TurnKey {
 /// Remembers.
 #[derive(Clone, Debug)]
 pub(crate) struct Turns {
-    decided: Cache<TurnKey, Earlier>,
-    answers: Cache<TurnKey, Answers>,
-    dispatched: Cache<TurnKey, Dispatched>,
-    advice: Cache<String, Arc<Vec<Advice>>>,
-    private: Cache<String, Arc<str>>,
+    decided: Later<Cache<TurnKey, Earlier>>,
+    answers: Later<Cache<TurnKey, Answers>>,
+    dispatched: Later<Cache<TurnKey, Dispatched>>,
+    advice: Later<Cache<String, Arc<Vec<Advice>>>>,
+    private: Later<Cache<String, Arc<str>>>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
         Self {
-            decided: Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build(),
-            answers: Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build(),
-            dispatched: Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build(),
-            advice: Cache::builder().max_capacity(TURNS / 4).time_to_idle(CONVERSATION_IDLE).build(),
-            private: Cache::builder().max_capacity(PRIVATE).time_to_idle(CONVERSATION_IDLE).build(),
+            decided: later(|| Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build()),
+            answers: later(|| Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build()),
+            dispatched: later(|| Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build()),
+            advice: later(|| Cache::builder().max_capacity(TURNS / 4).time_to_idle(CONVERSATION_IDLE).build()),
+            private: later(|| Cache::builder().max_capacity(PRIVATE).time_to_idle(CONVERSATION_IDLE).build()),
         }
     }
 }
