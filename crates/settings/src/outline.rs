@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::key_path::{KeyPath, Step};
 use crate::schema::Settings;
 
-static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(Settings).as_value().clone());
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(Settings).into());
 
 /// The JSON schema (draft 2020-12) of the settings file.
 #[must_use]
