@@ -14,12 +14,8 @@ fn tools() -> Vec<Tool<'static>> {
     ["Bash", "Edit", "Glob", "Grep", "Read", "Write"]
         .map(|name| Tool {
             name: Text::escaped(name),
-            description: None,
             input_schema: Some(Json::trusted(r#"{"type":"object","properties":{"content":{"type":"string"}}}"#)),
-            server_type: None,
-            defer_loading: false,
-            raw: None,
-            tokens: 0,
+            ..Tool::default()
         })
         .into()
 }

@@ -17,15 +17,7 @@ const SCHEMA: &str = r#"{"type":"object","properties":{"file_path":{"type":"stri
     "options":{"type":"object"},"either":{"type":["integer","string"]}}}"#;
 
 fn tools() -> [Tool<'static>; 1] {
-    [Tool {
-        name: Text::escaped("Write"),
-        description: None,
-        input_schema: Some(Json::trusted(SCHEMA)),
-        server_type: None,
-        defer_loading: false,
-        raw: None,
-        tokens: 0,
-    }]
+    [Tool { name: Text::escaped("Write"), input_schema: Some(Json::trusted(SCHEMA)), ..Tool::default() }]
 }
 
 /// One call with these deltas, behind some text.

@@ -25,15 +25,7 @@ const SCHEMA: &str = r#"{"type":"object","properties":{"file_path":{"type":"stri
     "edits":{"type":"array","items":{"type":"string"}},"options":{"type":"object"}}}"#;
 
 fn tool(name: &'static str) -> Tool<'static> {
-    Tool {
-        name: Text::escaped(name),
-        description: None,
-        input_schema: Some(Json::trusted(SCHEMA)),
-        server_type: None,
-        defer_loading: false,
-        raw: None,
-        tokens: 0,
-    }
+    Tool { name: Text::escaped(name), input_schema: Some(Json::trusted(SCHEMA)), ..Tool::default() }
 }
 
 static TOOLS: LazyLock<[Tool<'static>; 3]> = LazyLock::new(|| [tool("Read"), tool("Write"), tool("mcp__git__log")]);

@@ -62,15 +62,7 @@ fn cut<'t>(text: &'t str, choices: &mut Choices<'_>) -> Vec<&'t str> {
 }
 
 fn tools() -> [Tool<'static>; 3] {
-    NAMES.map(|name| Tool {
-        name: Text::escaped(name),
-        description: None,
-        input_schema: Some(Json::trusted(SCHEMA)),
-        server_type: None,
-        defer_loading: false,
-        raw: None,
-        tokens: 0,
-    })
+    NAMES.map(|name| Tool { name: Text::escaped(name), input_schema: Some(Json::trusted(SCHEMA)), ..Tool::default() })
 }
 
 fn recovered(pieces: &[&str], kind: Kind, reason: StopReason) -> Result<Response<'static>, Failure> {

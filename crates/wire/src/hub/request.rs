@@ -297,7 +297,7 @@ pub enum ImageSource<'a> {
 }
 
 /// A tool on offer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tool<'a> {
     /// Name.
     pub name: Text<'a>,

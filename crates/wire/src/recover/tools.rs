@@ -88,15 +88,7 @@ mod tests {
 
     #[test]
     fn a_name_is_found_exactly_then_by_case_then_without_its_surroundings() {
-        let tool = |name: &'static str| hub::Tool {
-            name: Text::escaped(name),
-            description: None,
-            input_schema: None,
-            server_type: None,
-            defer_loading: false,
-            raw: None,
-            tokens: 0,
-        };
+        let tool = |name: &'static str| hub::Tool { name: Text::escaped(name), ..hub::Tool::default() };
         let mut search = tool("web_search");
         search.server_type = Some(Text::escaped("web_search_20250305"));
         let offered = [tool("Read"), tool("read"), search];

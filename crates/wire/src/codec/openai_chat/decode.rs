@@ -189,9 +189,7 @@ fn tool<'a>(source: &'a str, path: &str) -> Result<Tool<'a>, DecodeError> {
         description: get(&found, "description").and_then(text),
         input_schema: get(&found, "parameters").map(Json::trusted),
         server_type,
-        defer_loading: false,
-        raw: None,
-        tokens: 0,
+        ..Tool::default()
     })
 }
 

@@ -51,11 +51,9 @@ fn a_request_of_another_protocol_becomes_a_plain_one() {
         tools: vec![Tool {
             name: Text::escaped("f"),
             description: Some(Text::escaped("does")),
-            input_schema: None,
-            server_type: None,
-            defer_loading: false,
             raw: Some("a tool of another protocol"),
             tokens: 6,
+            ..Tool::default()
         }],
         tool_choice: Some(ToolChoice { mode: ToolChoiceMode::Any, disable_parallel: true }),
         stop_sequences: vec![Text::escaped("END")],

@@ -134,15 +134,7 @@ fn required<'a>(found: &[(&'a str, &'a str)], name: &str, path: &str) -> Result<
 }
 
 fn tool<'a>(name: Text<'a>, description: Option<Text<'a>>, schema: &'a str) -> Tool<'a> {
-    Tool {
-        name,
-        description,
-        input_schema: Some(Json::trusted(schema)),
-        server_type: None,
-        defer_loading: false,
-        raw: None,
-        tokens: 0,
-    }
+    Tool { name, description, input_schema: Some(Json::trusted(schema)), ..Tool::default() }
 }
 
 fn with_grammar<'a>(description: Option<Text<'a>>, format: &[(&'a str, &'a str)], definition: &Text<'a>) -> Text<'a> {
