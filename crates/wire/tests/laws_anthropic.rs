@@ -10,12 +10,15 @@ use branchline_wire::json::Json;
 use branchline_wire::text::Text;
 use branchline_wire::{Dialect, sse};
 use grammar::{check_grammar, frames};
+use pieces::in_pieces;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
 
 #[path = "support/grammar.rs"]
 mod grammar;
+#[path = "support/pieces.rs"]
+mod pieces;
 
 fn genuine() -> Dialect {
     Dialect { genuine_anthropic: true, ..Dialect::default() }
@@ -384,7 +387,7 @@ fn answer() -> impl Strategy<Value = Value> {
 }
 
 fn pieces(text: &str, step: usize) -> Vec<String> {
-    text.chars().collect::<Vec<_>>().chunks(step).map(|piece| piece.iter().collect()).collect()
+    in_pieces(text.chars(), &[step])
 }
 
 fn as_stream(answer: &Value, step: usize) -> String {

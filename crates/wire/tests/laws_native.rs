@@ -8,9 +8,16 @@ use branchline_wire::json::Json;
 use branchline_wire::recover::{Recovery, Report, recover_response};
 use branchline_wire::repair::repair_json;
 use branchline_wire::text::Text;
+use pieces::in_pieces;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use recovery::{reason, steps};
 use serde_json::{Value, json};
+
+#[path = "support/pieces.rs"]
+mod pieces;
+#[path = "support/recovery.rs"]
+mod recovery;
 
 const SCHEMA: &str = r#"{"type":"object","properties":{"file_path":{"type":"string"},"content":{"type":"string"},
     "limit":{"type":"integer"},"deep":{"type":"boolean"},"edits":{"type":"array","items":{"type":"string"}},
@@ -84,19 +91,13 @@ fn whole(text: &str) -> Vec<Text<'static>> {
 
 /// In pieces whose lengths go round; every other one is escaped as far as it can be.
 fn pieces(text: &str, steps: &[usize]) -> Vec<Text<'static>> {
-    let units: Vec<u16> = text.encode_utf16().collect();
-    let (mut at, mut out) = (0, Vec::new());
-    for step in steps.iter().cycle() {
-        if at >= units.len() {
-            break;
-        }
-        let end = (at + step).min(units.len());
-        let escaped: String = units[at..end].iter().map(|unit| format!("\\u{unit:04x}")).collect();
-        let plain = String::from_utf16(&units[at..end]).ok().filter(|_| step % 2 == 0);
-        out.push(plain.map_or(Text::escaped_owned(escaped), |plain| Text::plain(&plain).into_owned()));
-        at = end;
-    }
-    out
+    let pieces: Vec<Vec<u16>> = in_pieces(text.encode_utf16(), steps);
+    let spelled = |(units, step): (&Vec<u16>, &usize)| {
+        let escaped: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+        let plain = String::from_utf16(units).ok().filter(|_| step % 2 == 0);
+        plain.map_or(Text::escaped_owned(escaped), |plain| Text::plain(&plain).into_owned())
+    };
+    pieces.iter().zip(steps.iter().cycle()).map(spelled).collect()
 }
 
 // Random arguments -----------------------------------------------------------------------------------------------
@@ -156,14 +157,6 @@ fn written() -> impl Strategy<Value = String> {
         1 => odd,
         1 => any::<String>(),
     ]
-}
-
-fn steps() -> impl Strategy<Value = Vec<usize>> {
-    prop::collection::vec(1usize..9, 1..6)
-}
-
-fn reason() -> impl Strategy<Value = StopReason> {
-    select(vec![StopReason::EndTurn, StopReason::MaxTokens, StopReason::ToolUse])
 }
 
 proptest! {

@@ -3,14 +3,21 @@
 
 use branchline_wire::codec::{Asked, StreamDecoder, StreamEncoder, decode_request, decode_response, encode_request};
 use branchline_wire::collect::Collector;
-use branchline_wire::hub::{BlockStart, Delta, Event, Failure, FailureKind, Response, StopReason, Usage};
-use branchline_wire::json::Cursor;
+use branchline_wire::hub::{Failure, Response};
 use branchline_wire::protocol::ReasoningReplay;
-use branchline_wire::sse::Parser;
-use branchline_wire::text::Text;
 use branchline_wire::{Dialect, Protocol, Upstream};
+use conversation::{Maker, is_named, rendered_messages, said};
+use pieces::in_pieces;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use streams::{any_event, events_of, fails_closed, read_as_anything};
+
+#[path = "support/conversation.rs"]
+mod conversation;
+#[path = "support/pieces.rs"]
+mod pieces;
+#[path = "support/streams.rs"]
+mod streams;
 
 /// What one random step of a conversation is made of.
 #[derive(Clone, Debug)]
@@ -25,25 +32,9 @@ fn step() -> impl Strategy<Value = Step> {
         .prop_map(|(assistant, user, answered)| Step { assistant, user, answered })
 }
 
-/// Makes blocks with texts that occur only once, and remembers where each stands.
-#[derive(Default)]
-struct Maker {
-    made: usize,
-    texts: Vec<(String, String)>,
-}
-
 impl Maker {
-    fn text(&mut self, path: &str) -> String {
-        self.made += 1;
-        let text = format!("w{}\"\\\n\u{e9}\u{1F680}.", self.made);
-        self.texts.push((path.to_owned(), text.clone()));
-        text
-    }
-
     fn picture(&mut self, path: &str) -> Value {
-        self.made += 1;
-        let data = format!("AAAA{}", self.made);
-        self.texts.push((path.to_owned(), data.clone()));
+        let data = self.picture_data(path);
         json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}})
     }
 
@@ -121,21 +112,6 @@ fn render(messages: &[Value], dialect: &Dialect) -> (String, Vec<String>) {
     (String::from_utf8(encoded.body).unwrap(), encoded.dropped.into_iter().map(|d| d.path).collect())
 }
 
-/// The rendered messages without the closing bracket.
-fn rendered_messages(body: &str) -> String {
-    let mut found = String::new();
-    Cursor::new(body)
-        .object(|key, inner| {
-            let value = inner.value()?;
-            if key == "messages" {
-                value.strip_suffix(']').unwrap().clone_into(&mut found);
-            }
-            Ok(())
-        })
-        .unwrap();
-    found
-}
-
 /// The same conversation as a client may send it the next time: cache marks moved, a string as a list of one text.
 fn in_other_words(messages: &[Value]) -> Vec<Value> {
     let mut list = messages.to_vec();
@@ -155,22 +131,6 @@ fn dialects() -> impl Strategy<Value = Dialect> {
         reasoning_replay: if replay { ReasoningReplay::ReasoningContent } else { ReasoningReplay::Omit },
         ..Dialect::default()
     })
-}
-
-/// Every string of a JSON value, with strings that are JSON themselves opened.
-fn strings(value: &Value, out: &mut String) {
-    match value {
-        Value::String(text) => {
-            out.push_str(text);
-            out.push('\n');
-            if let Ok(inner @ Value::Object(_)) = serde_json::from_str(text) {
-                strings(&inner, out);
-            }
-        }
-        Value::Array(list) => list.iter().for_each(|v| strings(v, out)),
-        Value::Object(map) => map.values().for_each(|v| strings(v, out)),
-        _ => {}
-    }
 }
 
 /// The roles a strict server takes: every call answered right behind it, nobody speaks twice.
@@ -230,8 +190,7 @@ impl Answer {
     }
 
     fn pieces(&self, text: &str) -> Vec<String> {
-        let chars: Vec<char> = text.chars().collect();
-        chars.chunks(self.cut).map(|piece| piece.iter().collect()).collect()
+        in_pieces(text.chars(), &[self.cut])
     }
 
     fn frames(&self) -> Vec<String> {
@@ -262,22 +221,6 @@ impl Answer {
     }
 }
 
-fn events_of(bytes: &[u8], sizes: &[usize]) -> Vec<String> {
-    let mut parser = Parser::default();
-    let mut decoder = StreamDecoder::new(Protocol::OpenaiChat);
-    let mut events = Vec::new();
-    let mut rest = bytes;
-    let mut sizes = sizes.iter().cycle();
-    while !rest.is_empty() {
-        let size = (*sizes.next().unwrap()).min(rest.len());
-        let mut each = |event: &str, data: &str| decoder.frame(event, data, &mut |e| events.push(format!("{e:?}")));
-        parser.push(&rest[..size], &mut each).unwrap();
-        rest = &rest[size..];
-    }
-    decoder.finish(&mut |e| events.push(format!("{e:?}")));
-    events
-}
-
 fn collected(frames: &[String]) -> Result<Response<'static>, Failure> {
     let mut decoder = StreamDecoder::new(Protocol::OpenaiChat);
     let mut collector = Collector::default();
@@ -286,28 +229,6 @@ fn collected(frames: &[String]) -> Result<Response<'static>, Failure> {
     }
     decoder.finish(&mut |event| collector.event(&event));
     collector.finish()
-}
-
-fn any_event() -> impl Strategy<Value = Event<'static>> {
-    let text = || "[a-z]{0,3}".prop_map(Text::escaped_owned);
-    prop_oneof![
-        (text(), text()).prop_map(|(id, model)| Event::Start { id, model, usage: Usage::default() }),
-        Just(Event::BlockStart(BlockStart::Text)),
-        Just(Event::BlockStart(BlockStart::Thinking)),
-        (text(), text()).prop_map(|(id, name)| Event::BlockStart(BlockStart::ToolUse { id, name })),
-        text().prop_map(|t| Event::Delta(Delta::Text(t))),
-        text().prop_map(|t| Event::Delta(Delta::Thinking(t))),
-        text().prop_map(|t| Event::Delta(Delta::Arguments(t))),
-        text().prop_map(|t| Event::Delta(Delta::Signature(t))),
-        Just(Event::BlockStop),
-        Just(Event::Ping),
-        Just(Event::Stop { reason: StopReason::EndTurn, stop_sequence: None, usage: Usage::default() }),
-        prop::bool::weighted(0.2).prop_map(|end| if end { Event::End } else { Event::Ping }),
-        prop::bool::weighted(0.2).prop_map(|fail| match fail {
-            true => Event::Error(Failure::new(FailureKind::Api, "no")),
-            false => Event::BlockStop,
-        }),
-    ]
 }
 
 /// Role first, calls counted from 0 and opened before they go on, one finish, nothing behind the end.
@@ -344,11 +265,9 @@ proptest! {
     fn nothing_is_lost_that_is_not_in_dropped(steps in prop::collection::vec(step(), 0..5), dialect in dialects()) {
         let (list, texts) = conversation(&steps);
         let (body, dropped) = render(&list, &dialect);
-        let mut said = String::new();
-        strings(&serde_json::from_str(&body).unwrap(), &mut said);
+        let said = said(&body);
         for (path, text) in texts {
-            let reported = dropped.iter().any(|place| path.starts_with(place.as_str()) || place.starts_with(&path));
-            prop_assert!(said.contains(&text) || reported, "{text} of {path} is gone");
+            prop_assert!(said.contains(&text) || is_named(&dropped, &path), "{text} of {path} is gone");
         }
     }
 
@@ -380,7 +299,8 @@ proptest! {
         answer in answer(), sizes in prop::collection::vec(1..40usize, 1..6)
     ) {
         let bytes = answer.bytes();
-        prop_assert_eq!(events_of(&bytes, &sizes), events_of(&bytes, &[bytes.len()]));
+        let events = |sizes: &[usize]| events_of(Protocol::OpenaiChat, &bytes, sizes);
+        prop_assert_eq!(events(&sizes), events(&[usize::MAX]));
     }
 
     #[test]
@@ -396,17 +316,13 @@ proptest! {
         // The last three frames are finish, usage and [DONE]: without them the answer is not complete.
         let kept = (at * (frames.len() - 3) as f64) as usize;
         let mut decoder = StreamDecoder::new(Protocol::OpenaiChat);
-        let (mut open, mut failed) = (0i32, false);
-        let mut check = |event: Event<'_>| {
-            open += match event { Event::BlockStart(_) => 1, Event::BlockStop => -1, _ => 0 };
-            failed |= matches!(event, Event::Error(_));
-            assert!((0..=1).contains(&open));
-        };
-        for frame in &frames[..kept] {
-            decoder.frame("", frame, &mut check);
-        }
-        decoder.finish(&mut check);
-        prop_assert!(open == 0 && failed);
+        let closed = fails_closed(|hear| {
+            for frame in &frames[..kept] {
+                decoder.frame("", frame, hear);
+            }
+            decoder.finish(hear);
+        });
+        prop_assert!(closed);
     }
 
     #[test]
@@ -423,10 +339,6 @@ proptest! {
 
     #[test]
     fn any_text_is_decoded_without_panic(data in "[\\[\\]{}\",:a-z0-9 \\\\]{0,60}") {
-        let mut decoder = StreamDecoder::new(Protocol::OpenaiChat);
-        decoder.frame("", &data, &mut |_| ());
-        decoder.finish(&mut |_| ());
-        _ = decode_request(Protocol::OpenaiChat, &data);
-        _ = decode_response(Protocol::OpenaiChat, &data);
+        read_as_anything(Protocol::OpenaiChat, &data);
     }
 }

@@ -11,6 +11,8 @@ use branchline_wire::json::Json;
 use branchline_wire::recover::{self, Recovery, Report, recover_response};
 use branchline_wire::text::Text;
 use grammar::{check_grammar, frames};
+use pieces::in_pieces;
+use recovery::{reason, steps};
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -19,6 +21,10 @@ use serde_json::{Map, Value, json};
 
 #[path = "support/grammar.rs"]
 mod grammar;
+#[path = "support/pieces.rs"]
+mod pieces;
+#[path = "support/recovery.rs"]
+mod recovery;
 
 const SCHEMA: &str = r#"{"type":"object","properties":{"file_path":{"type":"string"},"content":{"type":"string"},
     "limit":{"type":"integer"},"deep":{"type":"boolean"},"ratio":{"type":"number"},
@@ -36,17 +42,7 @@ fn whole(text: &str) -> Vec<String> {
 
 /// The text in pieces whose lengths go round.
 fn pieces(text: &str, steps: &[usize]) -> Vec<String> {
-    let chars: Vec<char> = text.chars().collect();
-    let (mut at, mut out) = (0, Vec::new());
-    for step in steps.iter().cycle() {
-        if at >= chars.len() {
-            break;
-        }
-        let end = (at + step).min(chars.len());
-        out.push(chars[at..end].iter().collect());
-        at = end;
-    }
-    out
+    in_pieces(text.chars(), steps)
 }
 
 struct Run {
@@ -212,10 +208,6 @@ fn arguments() -> impl Strategy<Value = Value> {
 /// Families that count only where nothing was said before.
 const ALONE: [&str; 7] = ["pythonic", "tool-code", "json", "json-list", "json-fence", "named", "harmony"];
 
-fn steps() -> impl Strategy<Value = Vec<usize>> {
-    prop::collection::vec(1usize..9, 1..6)
-}
-
 fn block() -> impl Strategy<Value = Vec<Event<'static>>> {
     let other = Json::trusted(r#"{"type":"redacted_thinking","data":"x"}"#);
     prop_oneof![
@@ -224,10 +216,6 @@ fn block() -> impl Strategy<Value = Vec<Event<'static>>> {
         1 => arguments().prop_map(|arguments| native_call("Read", &arguments)),
         1 => Just(vec![Event::BlockStart(BlockStart::Other(other)), Event::BlockStop]),
     ]
-}
-
-fn reason() -> impl Strategy<Value = StopReason> {
-    select(vec![StopReason::EndTurn, StopReason::MaxTokens, StopReason::ToolUse])
 }
 
 /// What some families cannot say: their strings have marks of their own.

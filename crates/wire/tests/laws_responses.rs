@@ -1,39 +1,31 @@
 //! Laws of the OpenAI Responses codec, tried on random conversations and streams.
 #![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
-use branchline_wire::codec::{
-    Asked, StreamDecoder, StreamEncoder, decode_request, decode_response, encode_request, encode_response,
-};
+use branchline_wire::codec::{Asked, StreamEncoder, decode_request, decode_response, encode_request, encode_response};
 use branchline_wire::collect::Collector;
 use branchline_wire::hub::{
-    Block, BlockKind, BlockStart, CallShape, Delta, Event, Failure, FailureKind, Response, Spelling, StopReason, Usage,
+    Block, BlockKind, BlockStart, CallShape, Delta, Event, Response, Spelling, StopReason, Usage,
 };
-use branchline_wire::json::{Cursor, Json};
+use branchline_wire::json::Json;
 use branchline_wire::sse::Parser;
 use branchline_wire::text::Text;
 use branchline_wire::{Dialect, Protocol, Upstream};
+use conversation::{Maker, is_named, rendered_messages, said};
+use pieces::in_pieces;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use streams::{any_event, events_of, fails_closed, read, read_as_anything};
 
-/// Items with texts that occur only once, and where each of them stands.
-#[derive(Default)]
-struct Maker {
-    made: usize,
-    texts: Vec<(String, String)>,
-}
+#[path = "support/conversation.rs"]
+mod conversation;
+#[path = "support/pieces.rs"]
+mod pieces;
+#[path = "support/streams.rs"]
+mod streams;
 
 impl Maker {
-    fn text(&mut self, path: &str) -> String {
-        self.made += 1;
-        let text = format!("w{}\"\\\n\u{e9}\u{1F680}.", self.made);
-        self.texts.push((path.to_owned(), text.clone()));
-        text
-    }
-
     fn picture(&mut self, path: &str) -> Value {
-        self.made += 1;
-        let data = format!("AAAA{}", self.made);
-        self.texts.push((path.to_owned(), data.clone()));
+        let data = self.picture_data(path);
         json!({"type": "input_image", "image_url": format!("data:image/png;base64,{data}")})
     }
 
@@ -111,37 +103,6 @@ fn render(input: &[Value], upstream: Upstream) -> (String, Vec<String>, Vec<Stri
     (String::from_utf8(encoded.body).unwrap(), dropped, lost)
 }
 
-/// The rendered messages without the closing bracket.
-fn rendered_messages(body: &str) -> String {
-    let mut found = String::new();
-    Cursor::new(body)
-        .object(|key, inner| {
-            let value = inner.value()?;
-            if key == "messages" {
-                value.strip_suffix(']').unwrap().clone_into(&mut found);
-            }
-            Ok(())
-        })
-        .unwrap();
-    found
-}
-
-/// Every string of a JSON value, with strings that are JSON themselves opened.
-fn strings(value: &Value, out: &mut String) {
-    match value {
-        Value::String(text) => {
-            out.push_str(text);
-            out.push('\n');
-            if let Ok(inner @ Value::Object(_)) = serde_json::from_str(text) {
-                strings(&inner, out);
-            }
-        }
-        Value::Array(list) => list.iter().for_each(|v| strings(v, out)),
-        Value::Object(map) => map.values().for_each(|v| strings(v, out)),
-        _ => {}
-    }
-}
-
 fn turns() -> impl Strategy<Value = Vec<Vec<u8>>> {
     prop::collection::vec(prop::collection::vec(any::<u8>(), 1..5), 0..5)
 }
@@ -190,8 +151,8 @@ fn answer() -> impl Strategy<Value = (Response<'static>, usize)> {
 /// The events of an answer whose texts come in pieces.
 fn events<'r>(response: &'r Response<'_>, cut: usize) -> Vec<Event<'r>> {
     let pieces = |text: &str| -> Vec<Text<'static>> {
-        let chars: Vec<char> = Text::escaped(text).decode().chars().collect();
-        chars.chunks(cut).map(|piece| Text::plain(&piece.iter().collect::<String>()).into_owned()).collect()
+        let pieces: Vec<String> = in_pieces(Text::escaped(text).decode().chars(), &[cut]);
+        pieces.iter().map(|piece| Text::plain(piece).into_owned()).collect()
     };
     let mut events =
         vec![Event::Start { id: response.id.borrowed(), model: response.model.borrowed(), usage: Usage::default() }];
@@ -231,47 +192,6 @@ fn streamed(events: &[Event<'_>], asked: &Asked) -> Vec<u8> {
         encoder.event(event, &mut out);
     }
     out
-}
-
-fn read(bytes: &[u8], sizes: &[usize], mut hear: impl FnMut(Event<'_>)) {
-    let mut parser = Parser::default();
-    let mut decoder = StreamDecoder::new(Protocol::OpenaiResponses);
-    let mut rest = bytes;
-    let mut sizes = sizes.iter().cycle();
-    while !rest.is_empty() {
-        let size = (*sizes.next().unwrap()).min(rest.len());
-        parser.push(&rest[..size], |event, data| decoder.frame(event, data, &mut hear)).unwrap();
-        rest = &rest[size..];
-    }
-    decoder.finish(&mut hear);
-}
-
-fn any_event() -> impl Strategy<Value = Event<'static>> {
-    let text = || "[a-z]{0,3}".prop_map(Text::escaped_owned);
-    let tool = || prop::sample::select(vec!["plain", "free", "ns__in", "tool_search", ""]).prop_map(Text::escaped);
-    prop_oneof![
-        (text(), text()).prop_map(|(id, model)| Event::Start { id, model, usage: Usage::default() }),
-        Just(Event::BlockStart(BlockStart::Text)),
-        Just(Event::BlockStart(BlockStart::Thinking)),
-        Just(Event::BlockStart(BlockStart::Other(Json::trusted(r#"{"type":"server_tool_use"}"#)))),
-        (text(), tool()).prop_map(|(id, name)| Event::BlockStart(BlockStart::ToolUse { id, name })),
-        text().prop_map(|t| Event::Delta(Delta::Text(t))),
-        text().prop_map(|t| Event::Delta(Delta::Thinking(t))),
-        text().prop_map(|t| Event::Delta(Delta::Arguments(t))),
-        text().prop_map(|t| Event::Delta(Delta::Signature(t))),
-        Just(Event::BlockStop),
-        Just(Event::Ping),
-        prop::sample::select(vec![StopReason::EndTurn, StopReason::MaxTokens]).prop_map(|reason| Event::Stop {
-            reason,
-            stop_sequence: None,
-            usage: Usage::default()
-        }),
-        prop::bool::weighted(0.2).prop_map(|end| if end { Event::End } else { Event::Ping }),
-        prop::bool::weighted(0.2).prop_map(|fail| match fail {
-            true => Event::Error(Failure::new(FailureKind::Api, "no")),
-            false => Event::BlockStop,
-        }),
-    ]
 }
 
 /// Created first; items one after the other, added, gone on with and done; numbers without a gap; one end.
@@ -317,13 +237,12 @@ proptest! {
         let (list, _, texts) = conversation(&turns);
         for upstream in [Upstream::OpenaiChat, Upstream::Anthropic] {
             let (body, dropped, lost) = render(&list, upstream);
-            let mut said = String::new();
-            strings(&serde_json::from_str(&body).unwrap(), &mut said);
+            let said = said(&body);
             // What the hub has no place for is named by its place in the source, the rest by its place in the hub.
             let thoughts = dropped.iter().filter(|path| path.starts_with("messages[")).count();
             let mut silent = 0;
             for (path, text) in texts.iter().filter(|(_, text)| !said.contains(text.as_str())) {
-                let named = lost.iter().any(|place| path.starts_with(place.as_str()) || place.starts_with(path));
+                let named = is_named(&lost, path);
                 silent += usize::from(!named || place_is_sealed(&lost, path));
                 prop_assert!(named || thoughts > 0, "{text} of {path} is gone");
             }
@@ -350,7 +269,8 @@ proptest! {
         let whole = encode_response(Protocol::OpenaiResponses, &response, &asked);
         let whole = decode_response(Protocol::OpenaiResponses, std::str::from_utf8(&whole).unwrap()).unwrap();
         let mut collector = Collector::default();
-        read(&streamed(&events(&response, cut), &asked), &[usize::MAX], |event| collector.event(&event));
+        let bytes = streamed(&events(&response, cut), &asked);
+        read(Protocol::OpenaiResponses, &bytes, &[usize::MAX], |event| collector.event(&event));
         prop_assert_eq!(collector.finish().unwrap(), whole.clone());
         let said = response.content.iter().filter(|block| !is_empty(&block.kind));
         prop_assert!(said.eq(whole.content.iter()), "{whole:?}");
@@ -373,12 +293,8 @@ proptest! {
         (response, cut) in answer(), sizes in prop::collection::vec(1..40usize, 1..6)
     ) {
         let bytes = streamed(&events(&response, cut), &asked());
-        let heard = |sizes: &[usize]| {
-            let mut heard = Vec::new();
-            read(&bytes, sizes, |event| heard.push(format!("{event:?}")));
-            heard
-        };
-        prop_assert_eq!(heard(&sizes), heard(&[usize::MAX]));
+        let events = |sizes: &[usize]| events_of(Protocol::OpenaiResponses, &bytes, sizes);
+        prop_assert_eq!(events(&sizes), events(&[usize::MAX]));
     }
 
     #[test]
@@ -387,13 +303,7 @@ proptest! {
         // Without its last frame the answer is not complete.
         let last = bytes[..bytes.len() - 2].windows(2).rposition(|pair| pair == b"\n\n").unwrap();
         let kept = &bytes[..(at * last as f64) as usize];
-        let (mut open, mut failed) = (0i32, false);
-        read(kept, &[usize::MAX], |event| {
-            open += match event { Event::BlockStart(_) => 1, Event::BlockStop => -1, _ => 0 };
-            failed |= matches!(event, Event::Error(_));
-            assert!((0..=1).contains(&open));
-        });
-        prop_assert!(open == 0 && failed);
+        prop_assert!(fails_closed(|hear| read(Protocol::OpenaiResponses, kept, &[usize::MAX], hear)));
     }
 
     #[test]
@@ -403,11 +313,7 @@ proptest! {
 
     #[test]
     fn any_text_is_decoded_without_panic(data in "[\\[\\]{}\",:a-z0-9 \\\\]{0,60}") {
-        let mut decoder = StreamDecoder::new(Protocol::OpenaiResponses);
-        decoder.frame("", &data, &mut |_| ());
-        decoder.finish(&mut |_| ());
-        _ = decode_request(Protocol::OpenaiResponses, &data);
-        _ = decode_response(Protocol::OpenaiResponses, &data);
+        read_as_anything(Protocol::OpenaiResponses, &data);
     }
 }
 
