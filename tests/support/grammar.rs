@@ -73,14 +73,11 @@ fn frame(lines: &str) -> Result<Frame, String> {
     Ok(frame)
 }
 
-/// Reads an Anthropic stream.
-///
-/// # Errors
-/// The first thing that breaks the grammar.
-pub fn anthropic(text: &str) -> Result<Told, String> {
-    let mut reader = Anthropic::default();
+/// Reads frames that say of what kind they are twice, in `event:` and in their data. Gives the number of comments.
+fn events(text: &str, mut each: impl FnMut(&Value) -> Result<(), String>) -> Result<usize, String> {
+    let mut comments = 0;
     for frame in frames(text)? {
-        reader.told.pings += frame.comments;
+        comments += frame.comments;
         if frame.data.is_empty() {
             continue;
         }
@@ -89,8 +86,19 @@ pub fn anthropic(text: &str) -> Result<Told, String> {
         if data["type"] != frame.event.as_str() {
             return Err(format!("event {:?} carries type {}", frame.event, data["type"]));
         }
-        reader.event(&data)?;
+        each(&data)?;
     }
+    Ok(comments)
+}
+
+/// Reads an Anthropic stream.
+///
+/// # Errors
+/// The first thing that breaks the grammar.
+pub fn anthropic(text: &str) -> Result<Told, String> {
+    let mut reader = Anthropic::default();
+    let comments = events(text, |data| reader.event(data))?;
+    reader.told.pings += comments;
     reader.end()
 }
 

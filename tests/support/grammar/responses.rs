@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Told, frames};
+use super::{Told, events};
 
 /// Reads a streamed answer of `POST /v1/responses`.
 ///
@@ -10,18 +10,8 @@ use super::{Told, frames};
 /// The first thing that breaks the grammar.
 pub fn responses(text: &str) -> Result<Told, String> {
     let mut reader = Reader::default();
-    for frame in frames(text)? {
-        reader.told.pings += frame.comments;
-        if frame.data.is_empty() {
-            continue;
-        }
-        let data: Value =
-            serde_json::from_str(&frame.data.join("\n")).map_err(|error| format!("{error} in {:?}", frame.data))?;
-        if data["type"] != frame.event.as_str() {
-            return Err(format!("event {:?} carries type {}", frame.event, data["type"]));
-        }
-        reader.event(&data).map_err(|error| format!("{error} in {data}"))?;
-    }
+    let comments = events(text, |data| reader.event(data).map_err(|error| format!("{error} in {data}")))?;
+    reader.told.pings += comments;
     if reader.told.complete || reader.told.error.is_some() { Ok(reader.told) } else { Err("no end".into()) }
 }
 
