@@ -19,18 +19,13 @@ import json
 import openai
 import pytest
 
-from scripted import (
-    MODEL, TOKEN, UNKNOWN_MODEL, URL, WEATHER_SCHEMA, after_result, calls, prompt, red_square_png, text,
-)
+from openai_sdk import client, overloaded
+from scripted import MODEL, UNKNOWN_MODEL, WEATHER_SCHEMA, after_result, calls, prompt, red_square_png, text
 
 WEATHER = {
     "type": "function",
     "function": {"name": "get_weather", "description": "Weather of a city", "parameters": WEATHER_SCHEMA},
 }
-
-
-def client(token=TOKEN):
-    return openai.OpenAI(base_url=f"{URL}/v1", api_key=token, max_retries=0, timeout=60)
 
 
 def user(content):
@@ -167,8 +162,4 @@ def test_a_broken_request_is_a_bad_request(messages):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_overloaded_upstream_is_a_server_error(stream):
-    with pytest.raises(openai.InternalServerError) as caught:
-        for _ in ask(prompt("overloaded"), stream=stream):
-            pass
-    assert caught.value.status_code in (503, 529)
-    assert caught.value.body["message"]
+    assert overloaded(ask, stream).body["message"]

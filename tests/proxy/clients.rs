@@ -1,26 +1,20 @@
 //! What clients may ask, in both protocols.
 
-use branchline_sim::{Answer, Usage};
+use branchline_sim::Answer;
 use branchline_tests::Stand;
 use serde_json::{Value, json};
 
 use crate::rig::{
-    CODER, anthropic, ask, ask_streamed, both, chat, chat_streamed, lmstudio, local, text_of, told, told_openai,
+    CODER, anthropic, ask, ask_streamed, both, chat, chat_streamed, lmstudio, local, text_of, told, told_openai, used,
 };
 
 #[tokio::test]
 async fn an_anthropic_client_gets_a_whole_answer() {
     let sim = lmstudio().await;
-    sim.script(Answer::text("Hello.").usage(Usage {
-        input: 40,
-        cached: 30,
-        output: 3,
-        thinking: 0,
-        ..Usage::default()
-    }));
+    sim.script(used(40, 30, 3));
     let stand = Stand::start(&local(&sim)).await;
     let reply = stand.post("/v1/messages", &ask("say hello")).await;
-    assert_eq!(text_of(&reply), "Hello.");
+    assert_eq!(text_of(&reply), "Done.");
     let answer = reply.json();
     assert_eq!(
         (&answer["type"], &answer["role"], &answer["stop_reason"]),

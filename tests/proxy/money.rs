@@ -9,11 +9,7 @@ use branchline_sim::{Answer, Model, Script, Sim, Usage};
 use branchline_tests::Stand;
 use serde_json::{Value, json};
 
-use crate::rig::{CLOUD, CODER, EASY, HARD, anthropic, ask, ask_streamed, backend, both, lmstudio};
-
-fn used(input: u64, cached: u64, output: u64) -> Answer {
-    Answer::text("Done.").usage(Usage { input, cached, output, ..Usage::default() })
-}
+use crate::rig::{CLOUD, CODER, EASY, HARD, anthropic, ask, ask_streamed, backend, both, lmstudio, used};
 
 async fn cost_of(stand: &Stand, body: &Value) -> CostRecord {
     let reply = stand.post("/v1/messages", body).await;

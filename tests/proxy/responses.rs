@@ -2,14 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use branchline_sim::{Answer, Ask, Fault, Gate, Model, Script, Sim, Stop, Usage};
+use branchline_sim::{Answer, Ask, Fault, Gate, Model, Script, Sim, Stop};
 use branchline_tests::session::png;
 use branchline_tests::{Opened, Stand};
 use serde_json::{Value, json};
 
 use crate::rig::{
     CLOUD, CODER, HARD, VISION, anthropic, backend, both, lmstudio, local, respond, respond_streamed, seeing,
-    told_responses,
+    told_responses, used,
 };
 
 const PATH: &str = "/v1/responses";
@@ -63,13 +63,7 @@ async fn at(sim: &Sim, name: &str) -> Stand {
 #[tokio::test]
 async fn a_client_gets_a_whole_answer() {
     let sim = lmstudio().await;
-    sim.script(Answer::text("Hello.").usage(Usage {
-        input: 40,
-        cached: 30,
-        output: 3,
-        thinking: 0,
-        ..Usage::default()
-    }));
+    sim.script(used(40, 30, 3));
     let stand = Stand::start(&local(&sim)).await;
     let mut body = respond("say hello");
     body["metadata"] = json!({"run": "7"});
@@ -80,7 +74,7 @@ async fn a_client_gets_a_whole_answer() {
         (&answer["object"], &answer["status"], &answer["metadata"]["run"]),
         (&json!("response"), &json!("completed"), &json!("7"))
     );
-    assert_eq!(answer["output"][0]["content"][0]["text"], "Hello.");
+    assert_eq!(answer["output"][0]["content"][0]["text"], "Done.");
     assert_eq!(
         (&answer["usage"]["input_tokens"], &answer["usage"]["input_tokens_details"]["cached_tokens"]),
         (&json!(40), &json!(30))

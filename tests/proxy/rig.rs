@@ -1,6 +1,6 @@
 //! Servers, settings and requests that many journeys begin with.
 
-use branchline_sim::{Model, Sim};
+use branchline_sim::{Answer, Model, Sim, Usage};
 use branchline_tests::grammar::{self, Told};
 use branchline_tests::session::{self, Session};
 use branchline_tests::{Reply, Stand};
@@ -54,6 +54,11 @@ pub(crate) fn local(sim: &Sim) -> String {
 /// LM Studio at home, Anthropic as cloud.
 pub(crate) fn both(local: &Sim, cloud: &Sim) -> String {
     format!("{}{}", backend("lmstudio", local), backend("anthropic", cloud))
+}
+
+/// The answer `Done.`, counted like this; `input` includes what was `cached`.
+pub(crate) fn used(input: u64, cached: u64, output: u64) -> Answer {
+    Answer::text("Done.").usage(Usage { input, cached, output, ..Usage::default() })
 }
 
 /// A plain Anthropic request of one message.
