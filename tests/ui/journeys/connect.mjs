@@ -1,6 +1,6 @@
 // How clients are pointed here.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { assert, checkAccess, failing, holding, signIn } from '../rig.mjs';
@@ -42,6 +42,7 @@ export const journeys = {
     const before = '{\n\n  "model":   "opus"\n}\n';
     mkdirSync(folder);
     writeFileSync(file, before);
+    chmodSync(file, 0o644);
     const page = await open();
     await signIn(page, engine, '#/connect');
     await page.getByText(file).waitFor();
@@ -49,6 +50,7 @@ export const journeys = {
     await page.getByText('Your Claude Code settings point here').waitFor();
     const written = readFileSync(file, 'utf8');
     assert.ok(written.includes('"model":   "opus"') && written.includes(engine.url) && written.includes(engine.token));
+    await page.getByText(`chmod go-rwx ${file}`).waitFor();
     await checkAccess(page);
     await page.getByRole('button', { name: 'Take it back' }).click();
     await page.getByRole('button', { name: 'Write it' }).waitFor();

@@ -26,9 +26,9 @@ pub(crate) async fn run(context: &Context, args: ConnectArgs) -> Result<ExitCode
         true => client_file::connect(&file, data, &wanted, args.replace)?,
         false => before.clone(),
     };
-    if args.write && has_token(&view) && others_may_read(&view.file) {
+    if view.exposed {
         let file = &view.file;
-        note!("{WARN}{file} has the token now, and others may read it:{WARN:#} chmod go-rwx {file}");
+        note!("{WARN}{file} has the token, and others may read it:{WARN:#} chmod go-rwx {file}");
     }
     if context.json {
         out::json(&view);
@@ -44,23 +44,6 @@ fn no_port(file: &str) -> Error {
         format!("nothing is written to {file}: server.port is 0, and no engine runs that has found one"),
         "start it first (`branchline serve`), or set a port that stays: branchline config set server.port 4117",
     )
-}
-
-/// Secrets are shown as `***` only.
-fn has_token(view: &ClientFileView) -> bool {
-    view.changes.iter().any(|change| change.value == "***")
-}
-
-#[cfg(unix)]
-fn others_may_read(file: &str) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(file).is_ok_and(|data| data.permissions().mode() & 0o044 != 0)
-}
-
-/// Rights are lists there; a file in one's profile is one's own.
-#[cfg(not(unix))]
-const fn others_may_read(_: &str) -> bool {
-    false
 }
 
 /// With its whole path: Claude Code runs it in a shell of its own.

@@ -28,6 +28,8 @@ use text::Text;
 
 /// Where Claude Code's status line is set.
 const STATUS_LINE: &str = "statusLine";
+/// Stands for a secret where values are shown.
+const HIDDEN: &str = "***";
 
 /// A value that shall stand in the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +80,13 @@ pub enum ChangeKind {
     Remove,
 }
 
+impl ChangeKind {
+    /// The file holds this value, or an older one of ours in its place.
+    const fn stands_there(self) -> bool {
+        matches!(self, Self::Same | Self::Update | Self::Remove)
+    }
+}
+
 /// One value of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct ClientFileChange {
@@ -100,6 +109,8 @@ pub struct ClientFileView {
     pub exists: bool,
     /// Values of ours stand in it.
     pub connected: bool,
+    /// The token is in it, and other users of this machine may read it.
+    pub exposed: bool,
     /// The values, in the order they are written.
     pub changes: Vec<ClientFileChange>,
 }
@@ -368,7 +379,7 @@ fn fault(message: impl Into<String>, hint: impl Into<String>) -> ControlError {
 fn shown(path: &str, value: &Value) -> String {
     let secret = path.ends_with("AUTH_TOKEN") || path.contains("API_KEY") || path.ends_with("CUSTOM_HEADERS");
     match value {
-        Value::String(text) if secret && !text.is_empty() => "***".to_owned(),
+        Value::String(text) if secret && !text.is_empty() => HIDDEN.to_owned(),
         Value::String(text) => text.clone(),
         Value::Object(members) => shown_command(members).unwrap_or_else(|| value.to_string()),
         other => other.to_string(),

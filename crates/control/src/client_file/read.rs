@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::journal::{Journal, Shelf, hash};
 use super::text::{Flaw, Text};
-use super::{ChangeKind, ClientFileChange, ClientFileView, STATUS_LINE, Wanted, fault, shown};
+use super::{ChangeKind, ClientFileChange, ClientFileView, HIDDEN, STATUS_LINE, Wanted, fault, shown};
 use crate::error::{ControlError, Result};
 
 /// A file, read once.
@@ -148,10 +148,12 @@ impl Opened {
                 changes.push(ClientFileChange { path: key.path.clone(), kind: ChangeKind::Remove, value, why });
             }
         }
+        let has_secret = changes.iter().any(|one| one.value == HIDDEN && one.kind.stands_there());
         Ok(ClientFileView {
             file: self.target.display().to_string(),
             exists: self.current.is_some(),
             connected,
+            exposed: connected && has_secret && others_may_read(&self.target),
             changes,
         })
     }
@@ -231,4 +233,16 @@ pub(super) fn follow(file: &Path) -> io::Result<PathBuf> {
         (Some(folder), Some(name)) => Ok(follow(folder)?.join(name)),
         _ => Ok(file),
     }
+}
+
+#[cfg(unix)]
+fn others_may_read(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(file).is_ok_and(|data| data.permissions().mode() & 0o044 != 0)
+}
+
+/// Rights are lists there; a file in one's profile is one's own.
+#[cfg(not(unix))]
+const fn others_may_read(_: &Path) -> bool {
+    false
 }

@@ -42,6 +42,10 @@ impl Rig {
         connect(&self.file(), &self.data(), &vars("http://127.0.0.1:4117"), false)
     }
 
+    fn look(&self) -> Result<ClientFileView> {
+        look(&self.file(), &self.data(), &vars("http://127.0.0.1:4117"))
+    }
+
     fn disconnect(&self) -> Result<ClientFileUndone> {
         disconnect(&self.file(), &self.data())
     }
@@ -266,6 +270,19 @@ fn a_read_only_file_is_left_alone() {
     fs::set_permissions(rig.file(), fs::Permissions::from_mode(0o444)).unwrap();
     assert_eq!(rig.connect().unwrap_err().code, "client_file_read_only");
     assert_eq!(rig.text(), WILD[2]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_in_a_file_that_others_may_read_is_exposed_and_nothing_else_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let rig = Rig::with(WILD[2]);
+    let mode = |mode| fs::set_permissions(rig.file(), fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    assert!(!rig.look().unwrap().exposed, "it is not there yet");
+    assert!(rig.connect().unwrap().exposed && rig.look().unwrap().exposed);
+    mode(0o600);
+    assert!(!rig.look().unwrap().exposed);
 }
 
 #[cfg(unix)]

@@ -36,6 +36,7 @@ export const connect: Catalogue['connect'] = {
   file: {
     offer: 'Oder für jedes Claude Code von dir',
     about: (file: string) => `Trägt die Variablen in ${file} ein. Alles andere darin bleibt, und es lässt sich genau zurücknehmen.`,
+    exposed: (file: string) => `Das Token steht darin, und andere auf diesem Rechner dürfen es lesen. Nur für dich: chmod go-rwx ${file}`,
     connected: 'Deine Einstellungen von Claude Code zeigen hierher',
     foreign: (names: string) => `Die Datei setzt schon ${names}. Überschriebene Werte kommen beim Zurücknehmen wieder.`,
     write: 'Eintragen',

@@ -34,6 +34,7 @@ export const connect = {
   file: {
     offer: 'Or for every Claude Code of yours',
     about: (file: string) => `Puts the variables into ${file}. Everything else in it stays, and it can be taken back exactly.`,
+    exposed: (file: string) => `The token is in it, and others on this machine may read it. Keep it to yourself: chmod go-rwx ${file}`,
     connected: 'Your Claude Code settings point here',
     foreign: (names: string) => `The file already sets ${names}. Overwritten values come back when it is taken back.`,
     write: 'Write it',

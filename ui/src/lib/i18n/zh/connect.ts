@@ -36,6 +36,7 @@ export const connect: Catalogue['connect'] = {
   file: {
     offer: '或用于你所有的 Claude Code',
     about: (file: string) => `把变量写入 ${file}。其中其他内容保持不变，并且可以精确还原。`,
+    exposed: (file: string) => `其中含有令牌，这台机器上的其他用户也能读取。只留给自己：chmod go-rwx ${file}`,
     connected: '你的 Claude Code 设置已指向这里',
     foreign: (names: string) => `该文件已设置 ${names}。还原时会恢复被覆盖的值。`,
     write: '写入',
