@@ -218,11 +218,17 @@ async fn a_project_file_holds_where_the_user_trusts_the_folder() {
     let other = working_in(elsewhere.path().to_str().unwrap(), EASY);
     assert_eq!(went_to(&stand.post("/v1/messages", &other).await), "lmstudio");
     // A file that cannot be read may have wanted to keep something back.
-    std::fs::write(&file, "never_cloud = maybe\n").unwrap();
-    trusted(&stand);
-    let reply = stand.post_with("/v1/messages", &body, &[("x-force-route", "cloud")]).await;
-    assert_eq!(went_to(&reply), "lmstudio");
-    assert!(reply.header("x-branchline-reason").contains("is not used: line 1"), "{:?}", reply.headers);
+    for (bad, said) in [
+        ("never_cloud = maybe\n", "is not used: line 1"),
+        ("never_clod = true\n", "did you mean \"never_cloud\"?"),
+        ("[routing]\nmode = \"locall\"\n", "is not used: line 2"),
+    ] {
+        std::fs::write(&file, bad).unwrap();
+        trusted(&stand);
+        let reply = stand.post_with("/v1/messages", &body, &[("x-force-route", "cloud")]).await;
+        assert_eq!(went_to(&reply), "lmstudio", "{bad}");
+        assert!(reply.header("x-branchline-reason").contains(said), "{bad}: {:?}", reply.headers);
+    }
     assert_eq!(cloud.calls().len(), 1);
 }
 

@@ -57,6 +57,58 @@ async fn a_wrong_file_changes_nothing_and_says_what_is_wrong() {
     assert_eq!(stand.engine.world().settings.routing.threshold, 77);
 }
 
+/// The backend that answers an easy request, one forced to the cloud, and what the status says of it all.
+async fn who_answers(stand: &Stand) -> (String, String, bool) {
+    let model = |reply: &branchline_tests::stand::Reply| {
+        reply.header("x-branchline-model").split(':').next().unwrap_or_default().to_owned()
+    };
+    let plain = stand.post("/v1/messages", &ask(EASY)).await;
+    let forced = stand.post_with("/v1/messages", &ask(EASY), &[("x-force-route", "cloud")]).await;
+    let status = branchline_control::dispatch(std::sync::Arc::clone(&stand.engine), "status", serde_json::Value::Null);
+    (model(&plain), model(&forced), status.await.unwrap()["held"].is_string())
+}
+
+#[tokio::test]
+async fn a_mistyped_privacy_rule_keeps_everything_here_until_it_is_mended() {
+    let (home, cloud) = (lmstudio().await, anthropic().await);
+    let base = format!("{}routing.mode = \"cloud\"\n", both(&home, &cloud));
+    let stand = Stand::start(&base).await.watching();
+    let answered = |plain: &str, forced: &str, held| (plain.to_owned(), forced.to_owned(), held);
+    assert_eq!(who_answers(&stand).await, answered("anthropic", "anthropic", false));
+    let mut ears = stand.ears();
+    write(&stand, &format!("{base}never_cloud.path = [\"secrets\"]\n"));
+    let problems = next_reading(&mut ears).await;
+    assert!(problems[0].contains("never_cloud.path") && problems[1].contains("everything stays"), "{problems:?}");
+    let asked = cloud.calls().len();
+    assert_eq!(who_answers(&stand).await, answered("lmstudio", "lmstudio", true));
+    let reply = stand.post("/v1/messages", &ask(EASY)).await;
+    let reason = reply.header("x-branchline-reason");
+    assert!(reason.contains("did you mean") && reason.contains("paths"), "{reason}");
+    assert_eq!(cloud.calls().len(), asked);
+    write(&stand, &format!("{base}never_cloud.paths = [\"secrets\"]\n"));
+    assert!(next_reading(&mut ears).await.is_empty());
+    assert_eq!(who_answers(&stand).await, answered("anthropic", "anthropic", false));
+}
+
+#[tokio::test]
+async fn a_mistyped_mode_keeps_everything_local_until_it_is_mended() {
+    let (home, cloud) = (lmstudio().await, anthropic().await);
+    let base = format!("{}routing.threshold = 0\n", both(&home, &cloud));
+    let stand = Stand::start(&base).await.watching();
+    let answered = |plain: &str, forced: &str, held| (plain.to_owned(), forced.to_owned(), held);
+    assert_eq!(who_answers(&stand).await, answered("anthropic", "anthropic", false));
+    let mut ears = stand.ears();
+    write(&stand, &format!("{base}routing.mode = \"all_locall\"\n"));
+    assert!(next_reading(&mut ears).await[0].contains("routing.mode"));
+    // As with "local": who insists on the cloud for one request gets it.
+    assert_eq!(who_answers(&stand).await, answered("lmstudio", "anthropic", true));
+    let reply = stand.post("/v1/messages", &ask(EASY)).await;
+    assert!(reply.header("x-branchline-reason").contains("until it is mended"), "{:?}", reply.headers);
+    write(&stand, &base);
+    assert!(next_reading(&mut ears).await.is_empty());
+    assert_eq!(who_answers(&stand).await, answered("anthropic", "anthropic", false));
+}
+
 #[tokio::test]
 async fn a_backend_added_later_is_found_and_used() {
     let sim = lmstudio().await;

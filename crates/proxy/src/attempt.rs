@@ -121,6 +121,8 @@ impl Attempt<'_> {
     fn blame(&self, miss: &Miss, again: bool) {
         let (lane, message) = (&self.backend.lane, &miss.fault.failure.message);
         if miss.offline {
+            // Whoever is not there is asked again soon.
+            self.engine.silences.another(self.backend.name());
             self.engine.backend_down(self.backend.name(), message);
         }
         // The doctor asks what may fail; clients must not be kept away for it.

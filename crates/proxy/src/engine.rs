@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,7 @@ use crate::outcomes::{self, LearnedOffset, Outcomes};
 use crate::probe::{Found, Prober};
 use crate::projects::Projects;
 use crate::record::Record;
+use crate::silence::Silences;
 use crate::store::{ImageKey, Store};
 use crate::surroundings::Surroundings;
 use crate::tuning::Tuning;
@@ -91,6 +92,9 @@ pub struct Engine {
     pub(crate) doctor: Doctor,
     pub(crate) loads: Loads,
     pub(crate) prober: Prober,
+    pub(crate) silences: Silences,
+    /// The settings file was read since the start, and nothing is wrong with it.
+    pub(crate) reads_well: AtomicBool,
     pub(crate) tracker: TaskTracker,
     pub(crate) stopping: CancellationToken,
     pub(crate) rpc: OnceLock<Rpc>,
@@ -145,6 +149,8 @@ impl Engine {
             doctor: Doctor::default(),
             loads: Loads::default(),
             prober: Prober::default(),
+            silences: Silences::default(),
+            reads_well: AtomicBool::default(),
             tracker: TaskTracker::new(),
             stopping: CancellationToken::new(),
             rpc: OnceLock::new(),
@@ -202,6 +208,12 @@ impl Engine {
         let _ = self.address.set(address);
     }
 
+    /// Whether nothing was wrong with the settings file when it was last read again.
+    #[must_use]
+    pub fn reads_well(&self) -> bool {
+        self.reads_well.load(Ordering::Relaxed)
+    }
+
     /// Puts new settings in force. Requests that run keep the old ones.
     pub fn apply(&self, settings: Settings) {
         let settings = Arc::new(settings);
@@ -213,6 +225,12 @@ impl Engine {
             World::new(settings, backends.clone(), found, down)
         });
         self.events.tell(LiveEvent::SettingsChanged { problems: Vec::new() });
+    }
+
+    /// Puts in force what a file says of what must stay, when it is used for nothing else.
+    pub(crate) fn keep_back(&self, settings: Settings) {
+        let settings = Arc::new(settings);
+        self.change(|old| World::new(settings, old.backends.clone(), old.found.clone(), old.down.clone()));
     }
 
     /// Makes the world anew with the same settings, for keys that were set, changed or removed.
@@ -278,6 +296,7 @@ impl Engine {
         if !self.world().down.contains_key(name) {
             return;
         }
+        self.silences.over(name);
         self.change(|old| {
             let mut down = old.down.clone();
             down.remove(name);

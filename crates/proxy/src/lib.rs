@@ -49,6 +49,7 @@ mod retry;
 pub mod routes;
 mod send;
 pub mod server;
+mod silence;
 mod situation;
 pub mod store;
 mod surroundings;

@@ -140,7 +140,7 @@ fn read(stamp: &Stamp, world: &World) -> Project {
         std::fs::read_to_string(&stamp.file).map_err(|error| error.to_string())
     };
     // Of a file that is not understood it is not known what it wanted kept back.
-    let may_be_private = text.as_ref().map_or(true, |text| text.contains("never_cloud"));
+    let may_be_private = text.as_ref().map_or(true, |text| ProjectSettings::may_keep_back(text));
     let parsed = text.and_then(|text| ProjectSettings::read(&text, &world.settings));
     let (settings, problem) = match parsed {
         Ok(settings) => (settings, None),

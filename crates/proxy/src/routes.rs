@@ -331,6 +331,7 @@ pub async fn view(engine: &Engine) -> StatusView {
         version: env!("CARGO_PKG_VERSION").into(),
         address: engine.address().map(|address| format!("http://{address}")).unwrap_or_default(),
         mode: serde_json::to_value(world.policy.mode).ok().and_then(|m| m.as_str().map(Into::into)).unwrap_or_default(),
+        held: held(&world).cloned(),
         threshold: world.policy.threshold,
         backends: backends.collect(),
         roles: chosen.collect(),
@@ -342,12 +343,17 @@ pub async fn view(engine: &Engine) -> StatusView {
     }
 }
 
-/// Degraded is when a backend that was there has gone, or when none was found. Local servers nobody ever
-/// started are no fault: four are looked for, most people have one.
+/// Why everything stays until the settings are mended.
+fn held(world: &World) -> Option<&String> {
+    world.never_cloud.unread.as_ref().or(world.policy.mode_unread.as_ref())
+}
+
+/// Degraded is when a backend that was there has gone, when none was found, or when what must stay cannot be read. Local
+/// servers nobody ever started are no fault: four are looked for, most people have one.
 fn state(world: &World) -> Health {
     let up = |name: &String| world.found.contains_key(name) && !world.down.contains_key(name);
     let resting = world.backends.values().any(|backend| backend.lane.rests());
-    if resting || world.down.keys().any(|name| world.found.contains_key(name)) {
+    if resting || held(world).is_some() || world.down.keys().any(|name| world.found.contains_key(name)) {
         Health::Degraded
     } else if world.backends.keys().any(up) {
         Health::Ok

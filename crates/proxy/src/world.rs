@@ -176,6 +176,7 @@ fn policy(settings: &Settings, backends: &BTreeMap<String, Arc<Backend>>, found:
     }
     Policy {
         mode: routing.mode,
+        mode_unread: routing.unread.clone(),
         threshold: routing.threshold,
         max_local_tokens: match routing.max_local_tokens {
             TokenLimit::Auto => None,

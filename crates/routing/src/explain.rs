@@ -44,6 +44,9 @@ fn insisted(question: &Question<'_>, at: &Circumstances) -> String {
 }
 
 fn mode(policy: &Policy) -> String {
+    if let Some(why) = &policy.mode_unread {
+        return format!("mode: {why}, so everything stays on your machines");
+    }
     match policy.mode {
         Mode::Auto => "mode: auto".into(),
         Mode::Local => "mode: everything stays on your machines".into(),

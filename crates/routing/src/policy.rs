@@ -113,6 +113,9 @@ pub enum WhenSpent {
 pub struct Policy {
     /// Where requests go.
     pub mode: Mode,
+    /// Why that is not what the user has written, in words: it could not be read, and everything is local.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode_unread: Option<String>,
     /// Scores at or above it go to the cloud, 0..=100.
     pub threshold: u8,
     /// Prompts above so many tokens never stay local; `None` leaves it to the real window.
@@ -155,6 +158,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             mode: Mode::Auto,
+            mode_unread: None,
             threshold: 50,
             max_local_tokens: None,
             fallback_to_cloud: true,

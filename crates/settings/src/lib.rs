@@ -10,6 +10,7 @@ mod compile;
 mod error;
 mod export;
 pub mod import;
+mod kept;
 mod key_path;
 mod keyring;
 mod load;

@@ -1,20 +1,20 @@
 //! Reading a settings file. All problems are told, not the first only, and a file with problems still yields
 //! settings that are valid: each bad value is left out and its default stands. Of what must not leave the user's machines
-//! nothing may be left out in silence: where something is, nothing leaves.
+//! nothing may be left out in silence: `kept` looks for that.
 
-use std::cmp::Reverse;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use toml_edit::{Document, DocumentMut, Item};
 
 use crate::check::{Findings, findings};
 use crate::error::{Result, SettingsError};
+use crate::kept;
 use crate::key_path::{KeyPath, Step, line_at, line_of, path_at};
 use crate::outline::{Child, Node, hint_for, nearest};
-use crate::schema::{NeverCloudSettings, ProjectsSettings, Settings};
+use crate::schema::Settings;
 
 /// One thing that is wrong with a settings file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ pub struct Problem {
     /// Line in the file, from 1.
     pub line: Option<usize>,
     #[serde(skip)]
-    at: KeyPath,
+    pub(crate) at: KeyPath,
 }
 
 impl Problem {
@@ -53,11 +53,11 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// Valid in any case: a bad value is replaced by its default. Where that touches what must not leave,
-    /// `never_cloud.unread` says so.
+    /// `never_cloud.unread` and `routing.unread` say so.
     pub settings: Settings,
     /// Unknown keys (kept, without effect) and what looks like a mistake.
     pub warnings: Vec<Problem>,
-    /// Bad values. Empty when the file is good.
+    /// Bad values, and unknown keys that may have been meant as privacy rules. Empty when the file is good.
     pub problems: Vec<Problem>,
 }
 
@@ -100,52 +100,17 @@ pub fn check(text: &str) -> Report {
     };
     let (settings, findings) = read_all(text);
     let mut report = Report { settings, warnings: findings.warnings, problems: findings.problems };
-    warn_of_unknown(document.as_item(), Node::root(), &KeyPath::default(), &mut report.warnings);
+    let mut unknown = unknown_keys(&document, Node::root());
+    let rules: Vec<Problem> = unknown.extract_if(.., |one| kept::may_be_a_rule(&one.at)).map(kept::as_rule).collect();
+    report.warnings.append(&mut unknown);
+    report.problems.extend(rules.iter().cloned());
     for problem in report.problems.iter_mut().chain(&mut report.warnings) {
         problem.line = problem.line.or_else(|| line_of(&document, &problem.at));
     }
     report.problems.sort_by_key(|problem| problem.line);
     report.warnings.sort_by_key(|warning| warning.line);
-    if let Some(why) = privacy_lost(text, &report) {
-        report.settings.never_cloud.unread = Some(why);
-    }
+    kept::hold(text, &rules, &mut report);
     report
-}
-
-/// Why it is not known what must stay: something of the rules that say so was left out. Only the place is told, for
-/// the words of a problem may repeat a rule.
-fn privacy_lost(text: &str, report: &Report) -> Option<String> {
-    let first = report.problems.first()?;
-    let sections = ["never_cloud", "projects"].map(|section| KeyPath::keys([section]));
-    let touching = |one: &&Problem| !one.at.0.is_empty() && sections.iter().any(|at| at.touches(&one.at));
-    // The one that says best where.
-    let bad = report.problems.iter().filter(touching).min_by_key(|one| Reverse(one.at.0.len()));
-    // They may have gone together with what is bad elsewhere.
-    let is_whole =
-        toml_edit::de::from_str::<Privacy>(text).is_ok_and(|written| written == Privacy::of(&report.settings));
-    (bad.is_some() || !is_whole).then(|| cannot_be_read(bad.unwrap_or(first)))
-}
-
-/// The sections that say what must not leave: the user's rules, and whose folders have rules of their own.
-#[derive(Default, PartialEq, Deserialize)]
-#[serde(default)]
-struct Privacy {
-    never_cloud: NeverCloudSettings,
-    projects: ProjectsSettings,
-}
-
-impl Privacy {
-    fn of(settings: &Settings) -> Self {
-        Self { never_cloud: settings.never_cloud.clone(), projects: settings.projects.clone() }
-    }
-}
-
-fn cannot_be_read(problem: &Problem) -> String {
-    let line = problem.line.map_or_else(String::new, |line| format!(" (line {line})"));
-    match problem.path.as_str() {
-        "" => format!("the settings file cannot be read{line}"),
-        path => format!("{path} in the settings file{line} cannot be read"),
-    }
 }
 
 fn unreadable(text: &str, error: &toml_edit::TomlError) -> Report {
@@ -153,11 +118,9 @@ fn unreadable(text: &str, error: &toml_edit::TomlError) -> Report {
     let hint = "texts stand in quotes, sections in [brackets], each key once".to_owned();
     let mut problem = Problem::new(&KeyPath::default(), message, hint);
     problem.line = error.span().map(|span| line_at(text, span.start));
-    let mut settings = Settings::default();
-    if ["never_cloud", "trusted"].iter().any(|word| text.contains(word)) {
-        settings.never_cloud = NeverCloudSettings::unread(cannot_be_read(&problem));
-    }
-    Report { settings, warnings: Vec::new(), problems: vec![problem] }
+    let mut report = Report { settings: Settings::default(), warnings: Vec::new(), problems: vec![problem] };
+    kept::hold_unreadable(text, &mut report);
+    report
 }
 
 /// First the types, then the meaning. Whatever is wrong is taken out and the rest read again.
@@ -286,13 +249,23 @@ fn remove_entry(list: &mut Item, index: usize) -> bool {
     false
 }
 
-fn warn_of_unknown(item: &Item, node: Node, path: &KeyPath, warnings: &mut Vec<Problem>) {
+/// Every key of a file that is no setting, each with the nearest one that is.
+pub(crate) fn unknown_keys(document: &Document<&str>, outline: Node) -> Vec<Problem> {
+    let mut unknown = Vec::new();
+    find_unknown(document.as_item(), outline, &KeyPath::default(), &mut unknown);
+    for problem in &mut unknown {
+        problem.line = line_of(document, &problem.at);
+    }
+    unknown
+}
+
+fn find_unknown(item: &Item, node: Node, path: &KeyPath, found: &mut Vec<Problem>) {
     if let Some(table) = item.as_table_like() {
         for (key, child) in table.iter() {
             let longer = path.join(key);
             match node.child(key) {
-                Child::Known(below) => warn_of_unknown(child, below, &longer, warnings),
-                Child::Unknown => warnings.push(unknown(key, node, &longer)),
+                Child::Known(below) => find_unknown(child, below, &longer, found),
+                Child::Unknown => found.push(unknown(key, node, &longer)),
                 Child::Free => {}
             }
         }
@@ -301,7 +274,7 @@ fn warn_of_unknown(item: &Item, node: Node, path: &KeyPath, warnings: &mut Vec<P
     let tables = item.as_array_of_tables().map_or(0, toml_edit::ArrayOfTables::len);
     for index in 0..tables {
         if let Some(child) = item.get(index) {
-            warn_of_unknown(child, entry, &path.at(index), warnings);
+            find_unknown(child, entry, &path.at(index), found);
         }
     }
 }

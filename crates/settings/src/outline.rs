@@ -6,9 +6,11 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use crate::key_path::{KeyPath, Step};
+use crate::project::ProjectSettings;
 use crate::schema::Settings;
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(Settings).into());
+static PROJECT: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(ProjectSettings).into());
 
 /// The JSON schema (draft 2020-12) of the settings file.
 #[must_use]
@@ -16,9 +18,12 @@ pub fn json_schema() -> &'static Value {
     &SCHEMA
 }
 
-/// What the schema says at one place.
+/// What a schema says at one place.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Node(&'static Value);
+pub(crate) struct Node {
+    schema: &'static Value,
+    at: &'static Value,
+}
 
 /// What stands under a key.
 #[derive(Debug)]
@@ -34,7 +39,16 @@ pub(crate) enum Child {
 impl Node {
     /// The whole file.
     pub(crate) fn root() -> Self {
-        Self(&SCHEMA)
+        Self { schema: &SCHEMA, at: &SCHEMA }
+    }
+
+    /// The whole file of a project.
+    pub(crate) fn project() -> Self {
+        Self { schema: &PROJECT, at: &PROJECT }
+    }
+
+    const fn below(self, at: &'static Value) -> Self {
+        Self { schema: self.schema, at }
     }
 
     /// What stands under `key`.
@@ -42,10 +56,10 @@ impl Node {
         let object = self.object();
         let properties = object.get("properties");
         if let Some(child) = properties.and_then(|properties| properties.get(key)) {
-            return Child::Known(Self(child));
+            return Child::Known(self.below(child));
         }
         match object.get("additionalProperties") {
-            Some(entry) if entry.is_object() => Child::Known(Self(entry)),
+            Some(entry) if entry.is_object() => Child::Known(self.below(entry)),
             Some(Value::Bool(true)) => Child::Free,
             _ if properties.is_some() => Child::Unknown,
             _ => Child::Free,
@@ -54,7 +68,7 @@ impl Node {
 
     /// The schema of the entries of a list.
     pub(crate) fn entry(self) -> Option<Self> {
-        self.object().get("items").map(Self)
+        self.object().get("items").map(|entry| self.below(entry))
     }
 
     /// The keys that may stand here; empty where names are free.
@@ -65,13 +79,14 @@ impl Node {
 
     /// The doc comment of the setting, on one line.
     pub(crate) fn description(self) -> Option<String> {
-        let text = self.0.get("description").or_else(|| self.object().get("description"));
+        let text = self.at.get("description").or_else(|| self.object().get("description"));
         text.and_then(Value::as_str).map(|text| text.replace('\n', " "))
     }
 
     /// Behind `$ref` and behind the `null` of an optional setting.
     fn object(self) -> &'static Value {
-        let mut value = self.0;
+        let mut value = self.at;
+        let resolve = |reference: &str| self.schema.pointer(reference.strip_prefix('#')?);
         for _ in 0..8 {
             let target = value.get("$ref").and_then(Value::as_str).and_then(resolve);
             let optional = value
@@ -85,10 +100,6 @@ impl Node {
         }
         value
     }
-}
-
-fn resolve(reference: &str) -> Option<&'static Value> {
-    SCHEMA.pointer(reference.strip_prefix('#')?)
 }
 
 /// What the schema says about a path; `None` where the path is free or unknown.

@@ -3,7 +3,11 @@
 use branchline_routing::Rule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toml_edit::Document;
 
+use crate::kept;
+use crate::load::unknown_keys;
+use crate::outline::Node;
 use crate::schema::{self, Mode, Roles, Settings};
 
 /// Name of a project's own settings file.
@@ -44,11 +48,7 @@ impl ProjectSettings {
     /// # Errors
     /// The first thing that is wrong with it, in words, with its line where there is one.
     pub fn read(text: &str, user: &Settings) -> Result<Self, String> {
-        let read: Self = toml_edit::de::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            let said = error.message().trim().replace('\n', ", ");
-            line.map_or_else(|| said.clone(), |line| format!("line {line}: {said}"))
-        })?;
+        let read: Self = toml_edit::de::from_str(text).map_err(|error| in_words(text, &error))?;
         if read.routing.threshold.is_some_and(|threshold| threshold > 100) {
             return Err("routing.threshold: it is not from 0 to 100".into());
         }
@@ -63,12 +63,30 @@ impl ProjectSettings {
         }
     }
 
+    /// Whether a file that is not understood may have wanted its project kept on the user's machines: a privacy rule is in
+    /// it, or what looks like one, or a mode nobody knows.
+    #[must_use]
+    pub fn may_keep_back(text: &str) -> bool {
+        kept::mentions_privacy(text) || kept::has_word(text, |word| word == "mode")
+    }
+
     /// Its rules as the router asks them; `file` names those without a name.
     #[must_use]
     pub fn compiled_rules(&self, file: &str) -> Vec<Rule> {
         let rules = self.rules.iter().enumerate();
         rules.filter_map(|(index, rule)| rule.compile(&format!("rules[{index}] of {file}"))).collect()
     }
+}
+
+/// A mistyped name is told with the one that was meant; serde lists all there are.
+fn in_words(text: &str, error: &toml_edit::de::Error) -> String {
+    let unknown = Document::parse(text).ok().and_then(|file| unknown_keys(&file, Node::project()).into_iter().next());
+    if let Some(unknown) = unknown {
+        return format!("{unknown} (hint: {})", unknown.hint);
+    }
+    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    let said = error.message().trim().replace('\n', ", ");
+    line.map_or_else(|| said.clone(), |line| format!("line {line}: {said}"))
 }
 
 #[cfg(test)]
@@ -82,7 +100,13 @@ mod tests {
         let read = ProjectSettings::read(good, &user).unwrap();
         assert!(read.never_cloud && read.compiled_rules("x").len() == 1);
         for (bad, part) in [
-            ("[backends.evil]\nbase_url = \"http://example.com\"\n", "unknown field"),
+            (
+                "[backends.evil]\nbase_url = \"http://example.com\"\n",
+                "line 1: backends: there is no setting \"backends\"",
+            ),
+            ("never_clod = true\n", "line 1: never_clod: there is no setting \"never_clod\""),
+            ("never_clod = true\n", "did you mean \"never_cloud\"?"),
+            ("\n[routing]\nmood = \"local\"\n", "line 3: routing.mood"),
             ("[routing]\nthreshold = 101\n", "0 to 100"),
             ("\n[roles]\ncoder = \"nowhere:x\"\n", "no backend \"nowhere\""),
             ("[[rules]]\nwhen = { hours = \"noon\" }\nthen = { role = \"cloud\" }\n", "rules[0].when.hours"),
@@ -90,6 +114,23 @@ mod tests {
         ] {
             let error = ProjectSettings::read(bad, &user).unwrap_err();
             assert!(error.contains(part), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_understood_may_have_wanted_its_project_kept() {
+        let user = Settings::default();
+        for bad in [
+            "never_clod = true\n",
+            "neverCloud = true\n",
+            "[never-cloud]\n",
+            "[routing]\nmode = \"locall\"\n",
+            "never_cloud = [",
+        ] {
+            assert!(ProjectSettings::read(bad, &user).is_err() && ProjectSettings::may_keep_back(bad), "{bad}");
+        }
+        for plain in ["[routing]\nthreshold = 101\n", "[roles]\ncoder = \"nowhere:model\"\n", "[backends.evil]\n"] {
+            assert!(!ProjectSettings::may_keep_back(plain), "{plain}");
         }
     }
 }

@@ -75,6 +75,10 @@ fn settings(context: &Context) -> Result<Vec<Check>> {
         Check::bad("settings", problem.to_string(), Some(problem.hint.clone()), Exit::Usage)
     };
     let mut checks: Vec<_> = report.problems.iter().map(bad).collect();
+    if let Some(why) = report.settings.held() {
+        let stays = format!("until it is mended, everything stays on your machines: {why}");
+        checks.push(Check::bad("settings", stays, None, Exit::Usage));
+    }
     if checks.is_empty() {
         checks.push(Check::good("settings", context.paths.config_file.display().to_string()));
     }

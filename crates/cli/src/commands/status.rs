@@ -39,6 +39,9 @@ fn show(view: &StatusView) {
         view.requests_running,
         view.requests_waiting
     );
+    if let Some(why) = &view.held {
+        line!("{BAD}until it is mended, everything stays on your machines:{BAD:#} {why}");
+    }
     let today = &view.requests_today;
     line!(
         "today: {} local, {} cloud, {} answered here, {} failed, {} by a stand-in",

@@ -239,3 +239,19 @@ fn every_shell_gets_completions() {
         assert!(home.run(&["completions", shell]).good().out.contains("branchline"), "{shell}");
     }
 }
+
+#[test]
+fn settings_that_may_hold_a_lost_privacy_rule_start_nothing_and_the_doctor_says_that_all_stays() {
+    for (bad, said, why) in [
+        ("[never_cloud]\npath = [\"secrets\"]\n", "did you mean \"paths\"?", "a rule in the settings file (line 2)"),
+        ("[routing]\nmode = \"all_locall\"\n", "all_locall", "routing.mode in the settings file (line 2)"),
+    ] {
+        let home = Home::with(bad);
+        let served = home.run(&["serve"]);
+        assert_eq!(served.code, 2, "{served:?}");
+        assert!(served.err.contains(said), "{served:?}");
+        let doctor = home.run(&["doctor"]);
+        assert_eq!(doctor.code, 2, "{doctor:?}");
+        assert!(doctor.out.contains("everything stays on your machines") && doctor.out.contains(why), "{doctor:?}");
+    }
+}

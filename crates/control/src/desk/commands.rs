@@ -6,7 +6,7 @@ use serde_json::Value;
 use ts_rs::TS;
 
 use super::save::{SaveReq, SaveRes, save};
-use super::{Desk, Phase, TakenPort};
+use super::{Desk, Phase, TakenPort, make};
 use crate::commands::blocking;
 use crate::error::{ControlError, Result};
 use crate::{port, read, write};
@@ -116,6 +116,9 @@ impl Desk {
     pub fn view(&self) -> ServerView {
         let moment = self.now();
         let listening = moment.phase == Phase::Running;
+        // The app goes on with what was mended meanwhile.
+        let is_mended = |trouble: &ControlError| trouble.code == make::BAD_SETTINGS && moment.engine.reads_well();
+        let troubles = moment.troubles.iter().filter(|trouble| !is_mended(trouble)).cloned().collect();
         ServerView {
             phase: moment.phase,
             address: moment.engine.address().filter(|_| listening).map(|address| address.to_string()),
@@ -123,7 +126,7 @@ impl Desk {
             taken: moment.problem.as_ref().and_then(|problem| problem.taken.clone()),
             next_port: moment.problem.as_ref().and_then(|problem| problem.next_port),
             problem: moment.problem.map(|problem| problem.error),
-            troubles: moment.troubles,
+            troubles,
             cut_off: moment.cut_off,
         }
     }

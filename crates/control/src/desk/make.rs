@@ -9,6 +9,9 @@ use branchline_settings::{KeyStore, Paths, Settings, Tokens, load};
 
 use crate::error::{ControlError, Result};
 
+/// The code of a settings file that is used only as far as it is good.
+pub(super) const BAD_SETTINGS: &str = "invalid_settings";
+
 /// An engine, and what it does without.
 pub(super) struct Made {
     pub(super) engine: Arc<Engine>,
@@ -46,8 +49,12 @@ fn settings(paths: &Paths, troubles: &mut Vec<ControlError>) -> Settings {
         Ok(report) => {
             if let Some(first) = report.problems.first() {
                 let file = paths.config_file.display();
-                let message = format!("{first} in {file}; the default is used instead");
-                troubles.push(ControlError::new("invalid_settings", message, first.hint.clone()));
+                let then = match report.settings.held() {
+                    Some(_) => "everything stays on your machines until it is mended",
+                    None => "the default is used instead",
+                };
+                let message = format!("{first} in {file}; {then}");
+                troubles.push(ControlError::new(BAD_SETTINGS, message, first.hint.clone()));
             }
             report.settings
         }

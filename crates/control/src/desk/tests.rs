@@ -1,6 +1,7 @@
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use branchline_settings::schema::Mode;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -198,6 +199,31 @@ async fn nothing_leaves_while_the_privacy_rules_cannot_be_read() {
         let explained = rig.desk.dispatch("routing.explain", json!({ "text": "hello" })).await.unwrap();
         assert!(explained["private"].is_null(), "{explained}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_local_while_the_mode_cannot_be_read_and_it_is_said_until_it_is_mended() {
+    let none = "backends.anthropic.enabled = false\nbackends.lmstudio.enabled = false\nbackends.llamacpp.enabled = false\n\
+                backends.ollama.enabled = false\nbackends.vllm.enabled = false\nserver.port = 0\nrouting.threshold = 0\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    std::fs::write(&file, format!("{none}routing.mode = \"all_locall\"\n")).unwrap();
+    let rig = Rig::inside(folder);
+    let trouble = rig.desk.view().troubles.remove(0);
+    assert!(trouble.message.contains("routing.mode") && trouble.message.contains("everything stays"), "{trouble:?}");
+    let mode = || rig.desk.engine().world().policy.mode;
+    assert_eq!(mode(), Mode::Local);
+    let explained = rig.desk.dispatch("routing.explain", json!({ "text": "hello" })).await.unwrap();
+    assert!(explained["steps"].to_string().contains("so everything stays on your machines"), "{explained}");
+    let status = rig.desk.dispatch("status", Value::Null).await.unwrap();
+    assert!(status["held"].as_str().unwrap().contains("(line 8)"), "{status}");
+    std::fs::write(&file, none).unwrap();
+    branchline_proxy::watch::reload(&rig.desk.engine(), &file).await;
+    assert_eq!(mode(), Mode::Auto);
+    assert!(
+        rig.desk.view().troubles.is_empty()
+            && rig.desk.dispatch("status", Value::Null).await.unwrap()["held"].is_null()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -158,6 +158,10 @@ fn news(event: &LiveEvent, spoken: Spoken) -> Option<(Kind, String, Notice)> {
         LiveEvent::ServerChanged { problem: Some(problem), .. } => {
             (Kind::Server, problem.clone(), notice(words.not_started.into(), problem, "overview"))
         }
+        LiveEvent::SettingsChanged { problems } if !problems.is_empty() => {
+            let problems = problems.join("; ");
+            (Kind::Server, problems.clone(), notice(words.bad_settings.into(), &problems, "settings"))
+        }
         _ => return None,
     })
 }
@@ -281,6 +285,21 @@ mod tests {
         let now = Instant::now();
         assert!(notices.hear(&failed, ALL, EN, now).is_some());
         assert!(notices.hear(&failed, ALL, EN, now + Duration::from_secs(2)).is_some());
+    }
+
+    #[test]
+    fn a_settings_file_that_is_not_used_is_told_with_what_is_wrong() {
+        let read = |problems: &[&str]| LiveEvent::SettingsChanged {
+            problems: problems.iter().map(ToString::to_string).collect(),
+        };
+        let told = |event: &LiveEvent| Notices::default().hear(event, ALL, EN, Instant::now());
+        assert_eq!(told(&read(&[])), None);
+        let notice = told(&read(&["line 2: never_cloud.path: there is no setting", "all stays"])).unwrap();
+        assert_eq!(notice.title, "The settings file is not used");
+        assert_eq!(
+            (&*notice.body, notice.page),
+            ("line 2: never_cloud.path: there is no setting; all stays", "settings")
+        );
     }
 
     #[test]

@@ -166,7 +166,9 @@ fn problem(view: &View) -> Vec<Item> {
         let way_out = |port| Item::Entry(Action::Port(port), (view.words().use_port)(port));
         items.extend(view.server.next_port.map(way_out));
     }
-    if let Some(trouble) = view.server.troubles.first() {
+    if view.status.held.is_some() {
+        items.push(Item::Text(view.words().held.into()));
+    } else if let Some(trouble) = view.server.troubles.first() {
         items.push(Item::Text(short(&trouble.message)));
     }
     items

@@ -29,6 +29,15 @@ fn the_first_line_says_where_with_what_and_how_much() {
 }
 
 #[test]
+fn that_everything_stays_until_the_settings_are_mended_is_said() {
+    let mut view = running();
+    let said = |view: &View| format!("{:?}", tray(view).items).contains("Everything stays local");
+    assert!(!said(&view));
+    view.status.held = Some("routing.mode in the settings file (line 2) cannot be read".into());
+    assert!(said(&view));
+}
+
+#[test]
 fn each_state_has_its_icon() {
     let mut view = running();
     assert_eq!(tray(&view).icon, Icon::Running);

@@ -19,6 +19,7 @@ pub(super) static WORDS: Words = Words {
             _ => format!("Angehalten; {cut_off} Anfragen wurden abgeschnitten"),
         },
         not_running: "Läuft nicht",
+        held: "Alles bleibt lokal: Eine Einstellung ist nicht lesbar",
         start: "Starten",
         stop: "Anhalten",
         use_port: |port| format!("Stattdessen Port {port} nehmen"),
@@ -54,6 +55,7 @@ pub(super) static WORDS: Words = Words {
         budget_local: "Bis Mitternacht bleibt alles lokal.",
         budget_used: |percent| format!("{percent} % sind verbraucht."),
         not_started: "Branchline konnte nicht starten",
+        bad_settings: "Die Einstellungsdatei wird nicht benutzt",
         stopped: "Branchline ist angehalten",
         cut_off: |count| match count {
             1 => "1 Anfrage wurde abgeschnitten.".into(),

@@ -18,6 +18,7 @@ pub(super) static WORDS: Words = Words {
             _ => format!("Stopped; {cut_off} requests were cut off"),
         },
         not_running: "Not running",
+        held: "Everything stays local: a setting cannot be read",
         start: "Start",
         stop: "Stop",
         use_port: |port| format!("Use port {port} instead"),
@@ -53,6 +54,7 @@ pub(super) static WORDS: Words = Words {
         budget_local: "Everything stays local until midnight.",
         budget_used: |percent| format!("{percent} % are used."),
         not_started: "Branchline could not start",
+        bad_settings: "The settings file is not used",
         stopped: "Branchline is stopped",
         cut_off: |count| match count {
             1 => "1 request was cut off.".into(),

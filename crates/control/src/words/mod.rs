@@ -79,6 +79,8 @@ pub(crate) struct TrayWords {
     /// Requests that were cut off; 0 are not worth a word.
     pub(crate) stopped: fn(cut_off: u64) -> String,
     pub(crate) not_running: &'static str,
+    /// What must stay cannot be read, so everything does.
+    pub(crate) held: &'static str,
     pub(crate) start: &'static str,
     pub(crate) stop: &'static str,
     pub(crate) use_port: fn(port: u16) -> String,
@@ -115,6 +117,7 @@ pub(crate) struct NoticeWords {
     pub(crate) budget_local: &'static str,
     pub(crate) budget_used: fn(percent: u32) -> String,
     pub(crate) not_started: &'static str,
+    pub(crate) bad_settings: &'static str,
     pub(crate) stopped: &'static str,
     pub(crate) cut_off: fn(count: u64) -> String,
 }

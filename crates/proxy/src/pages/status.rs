@@ -18,6 +18,8 @@ pub struct StatusView {
     pub address: String,
     /// `auto`, `local`, `cloud` or `dispatcher`.
     pub mode: String,
+    /// Why everything stays on the user's machines although he has set no such thing: what must stay cannot be read.
+    pub held: Option<String>,
     /// Scores at or above it go to the cloud.
     pub threshold: u8,
     pub backends: Vec<BackendView>,
@@ -53,7 +55,7 @@ pub enum State {
     #[default]
     Starting,
     Ok,
-    /// A backend that was there has gone, or none was found.
+    /// A backend that was there has gone, none was found, or what must stay cannot be read.
     Degraded,
 }
 
@@ -144,6 +146,13 @@ fn head(out: &mut String, view: &StatusView) {
         escape(&view.mode),
         view.threshold,
     );
+    if let Some(why) = &view.held {
+        let _ = writeln!(
+            out,
+            "<p class=\"bad\">Until it is mended, everything stays on your machines: {}.</p>",
+            escape(why)
+        );
+    }
 }
 
 fn backends(out: &mut String, lines: &[BackendView]) {
@@ -281,6 +290,13 @@ mod tests {
             assert!(page.contains(part), "{part}");
         }
         assert!(page.contains("href=\"/docs\"") && page.contains("href=\"/health\""));
+    }
+
+    #[test]
+    fn the_page_says_why_everything_stays() {
+        assert!(!status_html(&view()).contains("Until it is mended"));
+        let page = status_html(&StatusView { held: Some("never_cloud in line <1> cannot be read".into()), ..view() });
+        assert!(page.contains("Until it is mended") && page.contains("line &lt;1&gt; cannot be read"), "{page}");
     }
 
     #[test]

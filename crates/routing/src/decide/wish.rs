@@ -138,7 +138,10 @@ fn insisted(question: &Question<'_>, policy: &Policy, catalog: &Catalog, decisio
 fn one_way(policy: &Policy, decision: &mut Decision) -> Option<Wish> {
     match policy.mode {
         Mode::Local => {
-            decision.say("mode is all local");
+            match &policy.mode_unread {
+                Some(why) => decision.say(format!("{why}: all is local until it is mended")),
+                None => decision.say("mode is all local"),
+            }
             Some(Wish::home())
         }
         Mode::Cloud => {

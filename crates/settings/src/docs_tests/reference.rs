@@ -11,7 +11,8 @@ const HEAD: &str = "# Settings, every one
 One TOML file that holds only what you changed. `branchline config path` says where it is, `branchline config check` what is
 wrong with it (with line and hint), `branchline config set routing.threshold 60` changes one value and keeps your comments.
 Changes are taken up while Branchline runs; a request that runs keeps the settings it began with. Unknown keys are kept and
-warned about. A file that does not check is not used: the settings from before stay.
+warned about, but for [those that may be privacy rules](rules.md#privacy). A file that does not check is not used: the settings from
+before stay, save for what the file says must not leave.
 
 The same with examples: [defaults.toml](../crates/settings/src/defaults.toml), which says what no file says
 (`branchline config show --defaults`). How rules, aliases and privacy work together: [rules.md](rules.md).

@@ -30,6 +30,9 @@ pub struct RoutingSettings {
     pub dispatcher_band: u8,
     /// Longest wait for the dispatcher's word, in ms; then the score decides (at least 1).
     pub dispatcher_timeout_ms: u64,
+    /// Why the mode could not be read, in words: then it is "local". Never written to a file.
+    #[serde(skip)]
+    pub unread: Option<String>,
 }
 
 impl Default for RoutingSettings {
@@ -44,6 +47,7 @@ impl Default for RoutingSettings {
             fallback_to_local: true,
             dispatcher_band: 20,
             dispatcher_timeout_ms: 2_000,
+            unread: None,
         }
     }
 }

@@ -595,6 +595,10 @@ exists: boolean,
  */
 connected: boolean, 
 /**
+ * The token is in it, and other users of this machine may read it.
+ */
+exposed: boolean, 
+/**
  * The values, in the order they are written.
  */
 changes: Array<ClientFileChange>, };
@@ -2366,6 +2370,10 @@ address: string,
  * `auto`, `local`, `cloud` or `dispatcher`.
  */
 mode: string, 
+/**
+ * Why everything stays on the user's machines although he has set no such thing: what must stay cannot be read.
+ */
+held: string | null, 
 /**
  * Scores at or above it go to the cloud.
  */

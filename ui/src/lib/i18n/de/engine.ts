@@ -13,6 +13,7 @@ export const engine: Catalogue['engine'] = {
     'model id asks for local': 'die Modell-ID verlangt lokal',
     'model id asks for cloud': 'die Modell-ID verlangt die Cloud',
     'mode is all local': 'Betriebsart: alles lokal',
+    '{why}: all is local until it is mended': '{why}: Bis das repariert ist, bleibt alles lokal',
     'mode is all cloud': 'Betriebsart: alles Cloud',
     'the model id means the alias {name}': 'die Modell-ID meint den Alias {name}',
     '{} sends it to {}': '{0} schickt sie an {1}',

@@ -12,6 +12,8 @@ export const overview: Catalogue['overview'] = {
   start: 'Starten',
   stop: 'Anhalten',
   portTaken: (port: number) => `Stattdessen Port ${port} nehmen`,
+  held: 'Alles bleibt auf deinen Rechnern, bis die Einstellungen repariert sind',
+  toSettings: 'Zu den Einstellungen',
   portFree: (port: number) => `Port ${port} ist frei`,
   demo: {
     title: 'Vorführung',

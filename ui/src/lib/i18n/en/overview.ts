@@ -11,6 +11,8 @@ export const overview = {
   start: 'Start',
   stop: 'Stop',
   portTaken: (port: number) => `Use port ${port} instead`,
+  held: 'Everything stays on your machines until the settings are mended',
+  toSettings: 'To the settings',
   portFree: (port: number) => `Port ${port} is free`,
   demo: {
     title: 'Demonstration',

@@ -12,6 +12,7 @@ export const engine: Catalogue['engine'] = {
     'model id asks for local': '模型 ID 要求本地',
     'model id asks for cloud': '模型 ID 要求云端',
     'mode is all local': '模式：全部本地',
+    '{why}: all is local until it is mended': '{why}：修好之前全部留在本地',
     'mode is all cloud': '模式：全部云端',
     'the model id means the alias {name}': '模型 ID 指别名 {name}',
     '{} sends it to {}': '{0} 将其交给 {1}',

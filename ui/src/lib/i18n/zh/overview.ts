@@ -12,6 +12,8 @@ export const overview: Catalogue['overview'] = {
   start: '启动',
   stop: '停止',
   portTaken: (port: number) => `改用端口 ${port}`,
+  held: '在设置修好之前，一切留在你的机器上',
+  toSettings: '前往设置',
   portFree: (port: number) => `端口 ${port} 可用`,
   demo: {
     title: '演示',
