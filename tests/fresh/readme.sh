@@ -19,6 +19,7 @@ listening() { sed -n 's|.*listens on http://||p' "$1" | head -n 1; }
 
 step "./dev run --demo: no display, so it is the server"
 began=$SECONDS
+touch /tmp/run.log /tmp/again.log
 as_user './dev run --demo' >/tmp/run.log 2>&1 &
 run=$!
 while ! grep -q 'listens on' /tmp/run.log; do
