@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use branchline_control::commands::connect;
+use branchline_proxy::agent::LEAST_WINDOW;
 use branchline_proxy::record::Record;
 use branchline_sim::{Answer, Ask, Builder, Model, Script, Sim};
 use branchline_tests::Stand;
@@ -116,7 +117,11 @@ fn reader(parts: usize, bytes: usize) -> Script {
         }
         let line = "the quick brown fox jumps over the lazy dog";
         let command = match read {
-            read if read < parts => format!("yes '{line}' | head -c {bytes}; echo; echo 'END OF PART '{}';'", read + 1),
+            // What is too long for the window is told by its beginning.
+            read if read < parts => {
+                let mark = format!("echo 'END OF PART '{}';'", read + 1);
+                format!("{mark}; yes '{line}' | head -c {bytes}; echo; {mark}")
+            }
             _ => "echo done > result.txt; echo ALL IS 'WRITTEN'".to_owned(),
         };
         Answer::call("Bash", json!({"command": command, "description": "A step"}))
@@ -125,7 +130,7 @@ fn reader(parts: usize, bytes: usize) -> Script {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_13_a_client_that_was_told_a_small_window_compacts_in_time_and_finishes_its_task() {
-    for (window, bytes) in [(32_768, 12_000), (49_152, 24_000), (65_536, 24_000)] {
+    for (window, bytes) in [(24_576, 4_000), (32_768, 8_000), (49_152, 16_000), (65_536, 24_000)] {
         let Some(rig) = Rig::start(window).await else { return };
         rig.sim.script(reader(16, bytes));
         rig.finishes().await;
@@ -137,6 +142,36 @@ async fn row_13_a_client_that_was_told_a_small_window_compacts_in_time_and_finis
             assert_eq!((record.status, &record.error), (200, &None), "{window}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_13_what_a_command_prints_is_kept_short_in_a_small_window_however_long_it_is() {
+    for (window, bytes) in [(24_576, 12_000), (24_576, 90_000), (32_768, 24_000), (32_768, 90_000), (49_152, 90_000)] {
+        let Some(rig) = Rig::start(window).await else { return };
+        rig.sim.script(reader(16, bytes));
+        rig.finishes().await;
+        assert_eq!(rig.refusals().await, 0, "{window}, {bytes}");
+        rig.everything_fitted(CODER, window);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_13_a_file_that_is_too_long_for_a_small_window_is_read_in_parts() {
+    let window = LEAST_WINDOW;
+    let Some(rig) = Rig::start(window).await else { return };
+    let folder = rig.home.path().join("work");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("big.txt");
+    std::fs::write(&path, "the quick brown fox jumps over the lazy dog\n".repeat(1_900)).unwrap();
+    let whole = Answer::call("Read", json!({"file_path": path}));
+    let part = Answer::call("Read", json!({"file_path": path, "offset": 1_850, "limit": 50}));
+    let was_shown = |ask: &Ask| ask.outcomes.last().is_some_and(|told| told.text.contains("lazy dog"));
+    rig.sim.script(Script::when(was_shown, Answer::text(DONE)));
+    rig.sim.script(Script::after_tool_result("Read", part));
+    rig.sim.script(Script::when_text_contains("read the big file", whole));
+    assert_eq!(rig.run("read the big file", &[]).await, DONE);
+    assert_eq!(rig.compactions().await, 0, "nothing of it was too much");
+    rig.everything_fitted(CODER, window);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,7 +205,7 @@ async fn row_13_every_local_server_is_compacted_for() {
 async fn row_13_the_user_may_compact_and_go_on_and_so_may_a_session_that_is_resumed() {
     let window = 32_768;
     let Some(rig) = Rig::start(window).await else { return };
-    rig.sim.script(reader(6, 12_000));
+    rig.sim.script(reader(6, 8_000));
     rig.finishes().await;
     let before = rig.compactions().await;
     rig.run("/compact", &["--continue"]).await;
@@ -185,26 +220,24 @@ async fn row_13_the_user_may_compact_and_go_on_and_so_may_a_session_that_is_resu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_13_a_tool_result_that_leaves_no_room_is_compacted_away() {
-    let window = 49_152;
+    let window = 65_536;
     let Some(rig) = Rig::start(window).await else { return };
     let folder = rig.home.path().join("work");
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("big.txt");
-    std::fs::write(&path, "the quick brown fox jumps over the lazy dog\n".repeat(1_900)).unwrap();
+    let half = "the quick brown fox jumps over the lazy dog\n".repeat(1_700);
+    std::fs::write(&path, format!("{half}{half}READ TWICE\n")).unwrap();
     // Twice 20,000 tokens: the second does not fit beside the first and the client's own prompt.
-    let read = Answer::call("Read", json!({"file_path": path}));
-    let again = Answer::call(
-        "Bash",
-        json!({"command": "head -c 29000 big.txt; echo; echo 'READ 'TWICE", "description": "Once more"}),
-    );
+    let read = |offset: u32| Answer::call("Read", json!({"file_path": path, "offset": offset, "limit": 1_701}));
     rig.sim.script(Script::when(
         |ask| ask.latest.contains(SUMMARISE),
         Answer::text("<summary>It was READ TWICE</summary>"),
     ));
     rig.sim.script(Script::when(|ask| ask.conversation.contains("READ TWICE"), Answer::text(DONE)));
-    rig.sim.script(Script::after_tool_result("Read", again));
-    rig.sim.script(Script::when_text_contains("read it twice", read));
+    rig.sim.script(Script::after_tool_result("Read", read(1_701)));
+    rig.sim.script(Script::when_text_contains("read it twice", read(1)));
     assert_eq!(rig.run("read it twice", &[]).await, DONE);
+    assert!(rig.compactions().await > 0, "it had to");
     rig.everything_fitted(CODER, window);
 }
 
@@ -214,7 +247,7 @@ async fn row_13_a_model_with_a_long_window_writes_the_summary_where_one_is_set()
     let server = Sim::lmstudio().model(coder(window)).model(Model::llm(LONG).loaded().tools().context(131_072));
     let more = format!("roles.long_context = \"lmstudio:{LONG}\"");
     let Some(rig) = Rig::start_with("lmstudio", server, &more).await else { return };
-    rig.sim.script(reader(10, 12_000));
+    rig.sim.script(reader(10, 8_000));
     rig.finishes().await;
     let compactions = rig.compactions().await;
     assert!(compactions > 0);

@@ -37,7 +37,7 @@ async fn coder(model: Model, script: impl Fn(&Ask) -> Answer + Send + Sync + 'st
 }
 
 fn able_coder() -> Model {
-    Model::llm(CODER).loaded().tools().context(40_000)
+    Model::llm(CODER).loaded().tools().context(65_536)
 }
 
 /// Runs the doctor to its end.
@@ -141,7 +141,32 @@ async fn a_window_too_small_for_an_agent_fails_with_the_command_that_loads_a_lar
     assert_eq!(found.verdict, Verdict::Fail);
     assert!(found.reason.starts_with("context 4096: a word in "), "{}", found.reason);
     let hint = found.hint.unwrap();
-    assert!(hint.contains(&format!("branchline models load lmstudio:{CODER} --context 32768")), "{hint}");
+    assert!(hint.contains(&format!("branchline models load lmstudio:{CODER} --context 49152")), "{hint}");
+}
+
+#[tokio::test]
+async fn a_window_an_agent_has_to_be_careful_in_is_told_with_its_figures_and_no_failure() {
+    let sim = coder(Model::llm(CODER).loaded().tools().context(32_768), clever).await;
+    let stand = Stand::start(&local(&sim)).await;
+    let checkup = one(&stand).await;
+    let found = result(&checkup, TestName::Context);
+    assert_eq!((found.verdict, checkup.verdict), (Verdict::Limited, Verdict::Limited), "{found:?}");
+    assert!(found.reason.starts_with("context 32768: a word in "), "{found:?}");
+    let figures = "Claude Code takes 12000 of it for itself, and works while no result of a tool is longer than 3019";
+    assert!(found.reason.ends_with(figures), "{found:?}");
+    let hint = found.hint.as_deref().unwrap();
+    assert!(hint.contains("--context 49152`; until then start the client with `branchline claude`"), "{hint}");
+}
+
+#[tokio::test]
+async fn a_small_window_that_cannot_be_larger_is_not_asked_to_be() {
+    let sim = Sim::llamacpp().model(Model::llm(CODER).loaded().tools().context(40_960).max_context(40_960));
+    let sim = sim.script(Script::computed(clever)).start().await.unwrap();
+    let stand = Stand::start(&backend("llamacpp", &sim)).await;
+    let found = result(&one(&stand).await, TestName::Context).clone();
+    assert_eq!(found.verdict, Verdict::Limited, "{found:?}");
+    let hint = found.hint.unwrap();
+    assert!(hint.starts_with("it cannot be longer: ") && hint.ends_with("choose a model with 49152"), "{hint}");
 }
 
 #[tokio::test]
@@ -162,7 +187,7 @@ async fn a_prompt_that_was_cut_without_a_word_is_told() {
     // Its window would be large enough: what fails it is what it has read.
     assert!(found.reason.starts_with("its server read 4096 of about "), "{}", found.reason);
     assert!(found.reason.ends_with("it cuts prompts without a word"), "{}", found.reason);
-    assert!(found.hint.unwrap().contains("context_length = 32768 or more in [backends.ollama]"));
+    assert!(found.hint.unwrap().contains("context_length = 49152 in [backends.ollama]"));
 }
 
 #[tokio::test]

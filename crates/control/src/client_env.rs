@@ -3,6 +3,7 @@
 //! Source of the rules: Claude Code's documentation (settings, environment variables, gateways) and
 //! its requests as seen.
 
+use branchline_proxy::agent::longest_result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use ts_rs::TS;
@@ -20,6 +21,11 @@ const LEAST_RESERVE: u64 = 4_096;
 /// Claude Code's own limit for models it does not know.
 const MOST_OUTPUT: u64 = 32_000;
 const LEAST_OUTPUT: u64 = 4_096;
+/// What commands print has fewer characters to a token than prose.
+const CHARS_PER_TOKEN: u64 = 3;
+/// What commands print, in characters; files and what MCP servers answer, in tokens. A user who has set one knows why.
+pub const RESULT_LIMITS: [&str; 3] =
+    ["BASH_MAX_OUTPUT_LENGTH", "CLAUDE_CODE_FILE_READ_MAX_OUTPUT_TOKENS", "MAX_MCP_OUTPUT_TOKENS"];
 /// The names Claude Code asks for models by, the one its "Default" stands for first.
 const FAMILIES: [&str; 4] = ["Opus", "Fable", "Sonnet", "Haiku"];
 /// A row of its picker has one line for a name and what it is.
@@ -121,6 +127,7 @@ pub fn client_env(view: &ClientView) -> Vec<EnvVar> {
             "compacts before the window is full, and not much sooner",
         ));
         vars.push(var("CLAUDE_CODE_MAX_OUTPUT_TOKENS", &output.to_string(), "leaves room for the conversation"));
+        vars.extend(short_results(window));
     }
     vars.push(var("CLAUDE_CODE_ATTRIBUTION_HEADER", "0", "keeps the prompt's beginning the same, so it is read once"));
     vars.push(var(
@@ -130,6 +137,16 @@ pub fn client_env(view: &ClientView) -> Vec<EnvVar> {
     ));
     vars.push(var("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", "no requests beside the work"));
     vars
+}
+
+/// What keeps the results of tools short where the window is small: with results as long as they come, Claude Code fills it
+/// again right after each compaction and gives up. What is left out of a command's output it keeps in a file, of a longer
+/// file it reads a part.
+fn short_results(window: u64) -> Vec<EnvVar> {
+    let Some(tokens) = longest_result(window) else { return Vec::new() };
+    let why = "results of tools leave room in a small window";
+    let most = [tokens * CHARS_PER_TOKEN, tokens, tokens];
+    RESULT_LIMITS.iter().zip(most).map(|(name, most)| var(name, &most.to_string(), why)).collect()
 }
 
 /// The model id, and what `/model` shows. Agents name the families by themselves, so none of them may insist: what a user
@@ -307,6 +324,17 @@ mod tests {
             assert!(real_window(told_window(window)).abs_diff(window) <= 1, "{window}");
         }
         assert_eq!(told_window(131_072), 131_072, "a large window has room for what the client keeps free");
+    }
+
+    #[test]
+    fn results_of_tools_are_kept_short_in_small_windows_only() {
+        let within =
+            |window| client_env(&ClientView { windows: Windows { local: Some(window), cloud: None }, ..view() });
+        let vars = within(32_768);
+        assert_eq!(value(&vars, "BASH_MAX_OUTPUT_LENGTH"), Some("9057"));
+        assert_eq!(value(&vars, "CLAUDE_CODE_FILE_READ_MAX_OUTPUT_TOKENS"), Some("3019"));
+        assert_eq!(value(&vars, "MAX_MCP_OUTPUT_TOKENS"), Some("3019"));
+        assert_eq!(value(&within(65_536), "BASH_MAX_OUTPUT_LENGTH"), None, "the client's own limits do");
     }
 
     #[test]

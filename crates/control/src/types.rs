@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use branchline_proxy::LiveEvent;
+use branchline_proxy::agent::ROOMY_WINDOW;
 use ts_rs::{Config, TS, TypeVisitor};
 
 use crate::ControlError;
@@ -63,7 +64,10 @@ fn generated() -> String {
     let commands = seen.commands.concat();
     let table =
         format!("/** Every command: what it takes, what it answers. */\nexport type Commands = {{\n{commands}}};\n");
-    format!("{HEAD}\n{}\n{table}", declarations.join("\n"))
+    let window = format!(
+        "/** From this window on Claude Code works with results of tools of any usual size. */\nexport const ROOMY_WINDOW = {ROOMY_WINDOW};\n"
+    );
+    format!("{HEAD}\n{window}\n{}\n{table}", declarations.join("\n"))
 }
 
 #[test]

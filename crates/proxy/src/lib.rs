@@ -4,6 +4,7 @@
 //! [`engine::Engine`] what all requests share. No window, no terminal and no command line is assumed here.
 
 mod advise;
+pub mod agent;
 mod answers;
 mod aside;
 mod attempt;

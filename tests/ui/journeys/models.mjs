@@ -75,7 +75,7 @@ export const journeys = {
     await answering(page, { 'models.list': lacking });
     await signIn(page, engine, '#/models');
     await roles(page).getByText(/does not call tools/).waitFor();
-    await roles(page).getByText(/context is under 32 k/).waitFor();
+    await roles(page).getByText(/context is under 48 k/).waitFor();
     await roles(page).getByLabel('Vision', { exact: true }).selectOption('lmstudio:qwen/qwen3-4b');
     await roles(page).getByText('It cannot see images.').waitFor();
     await roles(page).getByLabel('Cloud', { exact: true }).selectOption('…');

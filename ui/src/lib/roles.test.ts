@@ -25,6 +25,8 @@ test.each([
   ['coder', card('a', { tools: false }), ['no_tools']],
   ['coder', card('a', { tools: null }), []],
   ['coder', card('a', { context_loaded: 8_192 }), ['short_context']],
+  ['coder', card('a', { context_loaded: 49_151 }), ['short_context']],
+  ['coder', card('a', { context_loaded: 49_152 }), []],
   ['vision', card('a', { vision: false }), ['no_vision']],
   ['vision', card('a', { vision: true, context_loaded: 8_192 }), []],
   ['background', card('a', { tools: false, context_loaded: 8_192 }), []],

@@ -1,6 +1,6 @@
 // What each role needs of a model, and what is wrong with the one that was chosen.
 
-import type { BackendInfo, ModelCard } from '$lib/api/generated/api';
+import { ROOMY_WINDOW, type BackendInfo, type ModelCard } from '$lib/api/generated/api';
 
 /** In the order they are shown: the three that matter first. */
 export const ROLES = [
@@ -16,9 +16,6 @@ export const ROLES = [
 ] as const;
 export type RoleName = (typeof ROLES)[number];
 export const MAIN_ROLES: readonly RoleName[] = ['coder', 'vision', 'cloud'];
-
-/** Agents send some 20 k tokens before the first word of the user. */
-export const SHORT_CONTEXT = 32_768;
 
 export type Warning =
   | 'no_tools'
@@ -51,7 +48,7 @@ export function shortcomings(role: RoleName, card: ModelCard): Warning[] {
   if (NEEDS_TOOLS.includes(role) && card.tools === false) found.push('no_tools');
   if (role === 'vision' && card.vision === false) found.push('no_vision');
   const window = windowOf(card);
-  if (NEEDS_CONTEXT.includes(role) && window !== null && window < SHORT_CONTEXT) found.push('short_context');
+  if (NEEDS_CONTEXT.includes(role) && window !== null && window < ROOMY_WINDOW) found.push('short_context');
   return found;
 }
 

@@ -96,16 +96,19 @@ fn louder_settings(context: &Context, env: &EnvRes, args: &[OsString]) -> Result
     let project = |name: &str| PathBuf::from(".claude").join(name);
     let files = [client_file::usual().ok(), Some(project("settings.json")), Some(project("settings.local.json"))];
     let set: Vec<_> = files.into_iter().flatten().map(|file| client_file::variables(&file)).collect();
-    let differs =
-        |var: &EnvVar| set.iter().filter_map(|set| set.get(&var.name)).any(|there| *there != json!(var.value));
-    if !env.vars.iter().any(differs) {
+    let there = |var: &EnvVar| set.iter().filter_map(|set| set.get(&var.name)).cloned().collect::<Vec<_>>();
+    // A limit of the user's own for results stays.
+    let stays = |var: &EnvVar| client_env::RESULT_LIMITS.contains(&var.name.as_str()) && !there(var).is_empty();
+    let vars: Vec<_> = env.vars.iter().filter(|var| !stays(var)).cloned().collect();
+    let differs = |var: &EnvVar| there(var).iter().any(|there| *there != json!(var.value));
+    if !vars.iter().any(differs) {
         return Ok(None);
     }
     if args.iter().any(|arg| arg.to_string_lossy().starts_with("--settings")) {
         note!("{WARN}a settings file of Claude Code sets some of the same variables, and wins over these{WARN:#}");
         return Ok(None);
     }
-    let text = client_env::render(&env.vars, Shell::Settings);
+    let text = client_env::render(&vars, Shell::Settings);
     // Sessions side by side may have different routes: each has its own, as long as this process lives, or Claude Code
     // in its place.
     let name = format!("claude-{}.json", std::process::id());

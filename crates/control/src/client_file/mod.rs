@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use ts_rs::TS;
 
-use crate::client_env::EnvVar;
+use crate::client_env::{EnvVar, RESULT_LIMITS};
 use crate::error::{ControlError, Result};
 use disk::{Disk, Real};
 use journal::{FOLDER, Journal, hash};
@@ -51,7 +51,7 @@ pub fn wanted(vars: &[EnvVar], status_line: Option<&str>) -> Vec<Wanted> {
         path: format!("env.{}", var.name),
         value: json!(var.value),
         why: var.why.clone(),
-        only_if_free: false,
+        only_if_free: RESULT_LIMITS.contains(&var.name.as_str()),
     });
     let line = status_line.map(|command| Wanted {
         path: STATUS_LINE.to_owned(),

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 
 use super::*;
-use crate::client_env::{ClientView, client_env};
+use crate::client_env::{ClientView, Windows, client_env};
 
 struct Rig {
     folder: tempfile::TempDir,
@@ -210,6 +210,20 @@ fn values_of_others_are_not_overwritten_unless_told_to_and_come_back() {
     let expected =
         json!({ "theme": "dark", "env": { "ANTHROPIC_BASE_URL": "http://other", "ANTHROPIC_API_KEY": "sk-geheim" } });
     assert_eq!(serde_json::from_str::<Value>(&rig.text()).unwrap(), expected);
+}
+
+#[test]
+fn a_limit_of_the_users_own_for_results_stays_and_is_no_hindrance() {
+    let before = "{ \"env\": { \"BASH_MAX_OUTPUT_LENGTH\": \"5000\" } }\n";
+    let rig = Rig::with(before);
+    let windows = Windows { local: Some(32_768), cloud: None };
+    let view = ClientView { base_url: "http://127.0.0.1:4117".into(), windows, ..ClientView::default() };
+    connect(&rig.file(), &rig.data(), &wanted(&client_env(&view), None), false).unwrap();
+    let there: Value = serde_json::from_str(&rig.text()).unwrap();
+    assert_eq!(there["env"]["BASH_MAX_OUTPUT_LENGTH"], "5000");
+    assert_eq!(there["env"]["MAX_MCP_OUTPUT_TOKENS"], "3019");
+    rig.disconnect().unwrap();
+    assert_eq!(rig.text(), before);
 }
 
 #[test]

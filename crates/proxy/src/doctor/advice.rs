@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::ask::Said;
-use super::context::ENOUGH;
 use super::exam::Exam;
+use crate::agent::{LEAST_WINDOW, ROOMY_WINDOW};
 use crate::engine::Engine;
 use crate::images;
 use crate::probe::{Flavour, ModelCard, ModelKind};
@@ -57,21 +57,47 @@ fn other(exam: &Exam<'_>, can: impl Fn(&ModelCard) -> bool) -> Option<String> {
 
 /// Its window is too small, or not what its server says.
 pub(super) fn window(exam: &Exam<'_>) -> Option<String> {
-    let card = exam.card();
-    let most = card.as_ref().and_then(|card| card.context_max);
-    if let Some(most) = most.filter(|most| *most < ENOUGH) {
-        return Some(format!("its window cannot be longer than {most}: choose a model with a longer one"));
-    }
+    let wanted = match longest(exam) {
+        Some(most) if most < LEAST_WINDOW => {
+            return Some(format!("its window cannot be longer than {most}: choose a model with a longer one"));
+        }
+        // All it can have is better than what it has.
+        Some(most) => most.min(ROOMY_WINDOW),
+        None => ROOMY_WINDOW,
+    };
     let (model, name) = (exam.model, &exam.model.backend);
     Some(match exam.engine.world().flavour(name) {
         Some(Flavour::LmStudio) => {
-            format!("load it with {ENOUGH} or more: `branchline models load {model} --context {ENOUGH}`")
+            format!("load it with {wanted}: `branchline models load {model} --context {wanted}`")
         }
-        Some(Flavour::Ollama) => format!("set context_length = {ENOUGH} or more in [backends.{name}]"),
-        Some(Flavour::LlamaCpp) => format!("start llama-server with -c {ENOUGH} or more"),
-        Some(Flavour::Vllm) => format!("start vLLM with --max-model-len {ENOUGH} or more"),
-        _ => format!("give it a window of {ENOUGH} tokens or more"),
+        Some(Flavour::Ollama) => format!("set context_length = {wanted} in [backends.{name}]"),
+        Some(Flavour::LlamaCpp) => format!("start llama-server with -c {wanted}"),
+        Some(Flavour::Vllm) => format!("start vLLM with --max-model-len {wanted}"),
+        _ => format!("give it a window of {wanted} tokens"),
     })
+}
+
+/// The longest window it can have. vLLM tells none but the one it was started with.
+fn longest(exam: &Exam<'_>) -> Option<u64> {
+    let is_told = exam.engine.world().flavour(&exam.model.backend) != Some(Flavour::Vllm);
+    exam.card().and_then(|card| card.context_max).filter(|_| is_told)
+}
+
+/// It is large enough to begin in. Where it cannot be made larger, it is made to do.
+pub(super) fn small_window(exam: &Exam<'_>) -> Option<String> {
+    let has = exam.engine.world().catalog.facts(exam.model).context;
+    if longest(exam).is_some_and(|most| has.is_some_and(|has| has >= most)) {
+        return Some(format!(
+            "it cannot be longer: start the client with `branchline claude`, which keeps results short, or choose a model with {ROOMY_WINDOW}"
+        ));
+    }
+    window(exam)
+        .map(|step| format!("{step}; until then start the client with `branchline claude`, which keeps results short"))
+}
+
+/// It read the prompt and does not know what stands in it.
+pub(super) fn forgets() -> Option<String> {
+    Some("it loses what stands in a long prompt: choose another model, or a larger quantization".into())
 }
 
 /// Its answer was over before it began.

@@ -9,16 +9,13 @@ use serde_json::json;
 
 use super::exam::{Exam, Found};
 use super::{Verdict, advice};
+use crate::agent::{LEAST_WINDOW, OWN_PROMPT, ROOMY_WINDOW, longest_result};
 use crate::watch;
 
 /// Longest prompt that is tried unless more is wanted, in tokens.
 const BUDGET: u64 = 32_768;
 /// Tried where nobody tells how large the window is.
 const UNTOLD: u64 = 16_384;
-/// Claude Code's first request has about 24,000 tokens: below this an agent cannot begin.
-const LEAST: u64 = 24_576;
-/// Below this it has to compact all the time.
-pub(super) const ENOUGH: u64 = 32_768;
 /// Reading a long prompt takes a local server minutes.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -56,7 +53,9 @@ pub(super) async fn read(exam: &Exam<'_>) -> Found {
             true => format!("its server read {tokens} of about {aim} tokens: it cuts prompts without a word"),
             false => format!("a word a third into {tokens} tokens was not found"),
         };
-        return Found::fail(reason).hint(advice::window(exam)).of(&said);
+        let roomy = !cut && window.is_some_and(|window| window >= ROOMY_WINDOW);
+        let hint = if roomy { advice::forgets() } else { advice::window(exam) };
+        return Found::fail(reason).hint(hint).of(&said);
     }
     judge(exam, window, tokens).unwrap_or_else(|| exam.good(&said, seen(window, tokens))).of(&said)
 }
@@ -71,12 +70,20 @@ fn left_out(exam: &Exam<'_>) -> Option<Found> {
 
 /// The window may be as large as it says, and still be too small for the work.
 fn judge(exam: &Exam<'_>, window: Option<u64>, tokens: u64) -> Option<Found> {
-    let window = window.filter(|window| exam.is_agent() && *window < ENOUGH)?;
-    let (verdict, why) = match window < LEAST {
-        true => (Verdict::Fail, "an agent's first request alone has some 24,000 tokens"),
-        false => (Verdict::Limited, "an agent has to compact its conversation all the time"),
-    };
-    Some(Found::new(verdict, format!("{}: {why}", seen(Some(window), tokens))).hint(advice::window(exam)))
+    let window = window.filter(|window| exam.is_agent() && *window < ROOMY_WINDOW)?;
+    let seen = seen(Some(window), tokens);
+    Some(match longest_result(window).filter(|_| window >= LEAST_WINDOW) {
+        Some(longest) => {
+            let why = format!(
+                "{seen}: Claude Code takes {OWN_PROMPT} of it for itself, and works while no result of a tool is longer than {longest}"
+            );
+            Found::new(Verdict::Limited, why).hint(advice::small_window(exam))
+        }
+        None => {
+            let why = format!("{seen}: Claude Code needs {LEAST_WINDOW} at least, {OWN_PROMPT} of them for itself");
+            Found::fail(why).hint(advice::window(exam))
+        }
+    })
 }
 
 fn seen(window: Option<u64>, tokens: u64) -> String {

@@ -1,5 +1,8 @@
 // Generated from crates/control. Do not edit: BRANCHLINE_UPDATE_TYPES=1 cargo test -p branchline-control
 
+/** From this window on Claude Code works with results of tools of any usual size. */
+export const ROOMY_WINDOW = 49152;
+
 /**
  * Nothing is asked for.
  */
@@ -1858,6 +1861,10 @@ kind?: string,
  * Nothing older, in milliseconds since 1970.
  */
 after_ms?: number, outcome?: Outcome, 
+/**
+ * Only the doctor's questions, or only what is none of them.
+ */
+doctor?: boolean, 
 /**
  * Words that must all occur, in any case, in the record's ids, models, reasons or error.
  */

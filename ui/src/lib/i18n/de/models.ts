@@ -1,3 +1,4 @@
+import { ROOMY_WINDOW } from '$lib/api/generated/api';
 import type { Catalogue } from '../en';
 
 export const models: Catalogue['models'] = {
@@ -34,7 +35,7 @@ export const models: Catalogue['models'] = {
   warnings: {
     no_tools: 'Es ruft keine Werkzeuge auf: Der Agent könnte nichts ändern oder ausführen.',
     no_vision: 'Es kann keine Bilder sehen.',
-    short_context: 'Sein Kontext liegt unter 32 k Tokens: Schon die erste Anfrage eines Agenten füllt das fast. Lade es mit einem längeren.',
+    short_context: `Sein Kontext liegt unter ${ROOMY_WINDOW / 1024} k Tokens: Ein Agent muss Ergebnisse darin kurz halten. Lade es mit einem längeren; die Prüfung sagt, wie.`,
     embedding: 'Es erzeugt nur Embeddings und kann nicht antworten.',
     backend_down: 'Sein Server ist offline.',
     no_key: 'Sein Server braucht einen Schlüssel.',

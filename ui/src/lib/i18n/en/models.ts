@@ -1,3 +1,4 @@
+import { ROOMY_WINDOW } from '$lib/api/generated/api';
 export const models = {
   title: 'Models',
   about: 'What your servers have, and which model does what',
@@ -32,7 +33,7 @@ export const models = {
   warnings: {
     no_tools: 'It does not call tools: the agent could not edit or run anything.',
     no_vision: 'It cannot see images.',
-    short_context: 'Its context is under 32 k tokens: an agent’s first request fills most of that. Load it with a longer one.',
+    short_context: `Its context is under ${ROOMY_WINDOW / 1024} k tokens: an agent has to keep results short in it. Load it with a longer one; the check says how.`,
     embedding: 'It only makes embeddings and cannot answer.',
     backend_down: 'Its server is offline.',
     no_key: 'Its server needs a key.',

@@ -1,3 +1,4 @@
+import { ROOMY_WINDOW } from '$lib/api/generated/api';
 import type { Catalogue } from '../en';
 
 export const models: Catalogue['models'] = {
@@ -34,7 +35,7 @@ export const models: Catalogue['models'] = {
   warnings: {
     no_tools: '它不会调用工具：代理将无法修改或运行任何东西。',
     no_vision: '它看不见图片。',
-    short_context: '它的上下文不足 32 k token：代理的第一个请求就几乎占满。请用更长的上下文加载它。',
+    short_context: `它的上下文不足 ${ROOMY_WINDOW / 1024} k token：代理只能保留简短的结果。请用更长的上下文加载它；检查会说明做法。`,
     embedding: '它只生成嵌入向量，不能回答。',
     backend_down: '它的服务器已离线。',
     no_key: '它的服务器需要密钥。',
