@@ -37,6 +37,28 @@ export const journeys = {
     await checkAccess(page);
   },
 
+  async 'questions of the check-up are marked, and are shown or left out'({ startEngine, open }) {
+    const engine = await startEngine({});
+    await engine.ready();
+    await engine.rpc('doctor.run', { models: ['lmstudio:qwen/qwen3-coder-next'], context_tokens: 0 });
+    await eventually(async () => (await engine.rpc('doctor.last')).running === false);
+    await engine.ask('Hello', { max_tokens: 10 });
+    const page = await open();
+    await signIn(page, engine, '#/log');
+    const marked = rows(page).filter({ has: page.getByText('check', { exact: true }) });
+    await marked.first().waitFor();
+    const [all, checks] = [await rows(page).count(), await marked.count()];
+    assert.equal(all, checks + 1);
+    await page.getByRole('combobox', { name: 'Asked by' }).selectOption({ label: 'Clients' });
+    await eventually(async () => (await rows(page).count()) === 1 && (await marked.count()) === 0);
+    await engine.ask('Hello', { max_tokens: 10 });
+    await eventually(async () => (await rows(page).count()) === 2);
+    await page.getByRole('combobox', { name: 'Asked by' }).selectOption({ label: 'Check-ups' });
+    await eventually(async () => (await rows(page).count()) === checks && (await marked.count()) === checks);
+    await checkAccess(page);
+    await checkFits(page);
+  },
+
   async 'pause holds the list still and counts, resume catches up'({ engine, open }) {
     const full = await engine('full');
     const page = await open();

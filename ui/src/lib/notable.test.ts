@@ -17,6 +17,7 @@ test('failures, fallbacks and lost backends are told, newest first; the rest is 
       record('a', 7, { error: { code: 'x', message: 'too long', hint: null } }),
       record('b', 6),
       record('c', 4, { fallback: 'lmstudio is offline' }),
+      record('e', 8, { doctor: true, error: { code: 'x', message: 'too long', hint: null } }),
       record('d', 3, { decision: { escalated: 'the same call failed 3 times' } as RequestRecord['decision'] }),
     ],
   );

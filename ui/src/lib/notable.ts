@@ -52,6 +52,8 @@ function fromEvent({ at, event }: Heard): Notable | undefined {
 const budgetWords = ({ percent }: BudgetView) => (percent === null ? null : `${percent} %`);
 
 function fromRecord(record: RequestRecord): Notable | undefined {
+  // What a check-up found stands on the Models page.
+  if (record.doctor) return undefined;
   const subject = record.model ?? (record.requested_model || record.path);
   const request = record.id;
   if (record.error !== null) {
@@ -60,7 +62,7 @@ function fromRecord(record: RequestRecord): Notable | undefined {
   const moved = record.decision.escalated;
   if (moved) return { at: record.at, tone: 'warn', kind: 'escalated', subject, detail: said(moved), request };
   if (record.fallback !== null) {
-    return { at: record.at, tone: 'warn', kind: 'fallback', subject, detail: record.fallback, request };
+    return { at: record.at, tone: 'warn', kind: 'fallback', subject, detail: said(record.fallback), request };
   }
   return undefined;
 }

@@ -14,6 +14,7 @@ const blank = {
   ttft_ms: 400,
   queued_ms: 0,
   outcome: 'ok',
+  doctor: false,
   usage: { input: 10, output: 30, cache_read: 0, cache_write: 0, reasoning: 0 },
   decision: { role: 'coder', kind: 'main', score: 3, points: [], reasons: [], candidates: [] },
   attempts: [],
@@ -56,6 +57,7 @@ test('a filter takes what the database would take', () => {
   expect(matches(one, false, { text: 'qwen cloud' })).toBe(false);
   expect(matches(one, false, { backend: 'anthropic' })).toBe(false);
   expect(matches(one, true, { outcome: 'ok' })).toBe(false);
+  expect([matches(one, false, { doctor: false }), matches(one, false, { doctor: true })]).toEqual([true, false]);
 });
 
 test('the time is split into tries that failed, waiting and writing', () => {

@@ -21,7 +21,7 @@ export function goesTo(record: RequestRecord): { backend: string | null; model: 
 /** The one reason there is room for in a list. */
 export function why(record: RequestRecord): string {
   if (record.error !== null) return told(record.error).message;
-  return record.fallback ?? said(record.decision.reasons.at(-1) ?? '');
+  return said(record.fallback ?? record.decision.reasons.at(-1) ?? '');
 }
 
 /** What was asked of other models for it: "vision, vision, dispatcher" with the sum of what that cost, as far as it is known. */
@@ -44,6 +44,7 @@ export const rowState = (record: RequestRecord, running: boolean): RowState => (
 /** Whether a request that is just heard of belongs to a filtered list; the database answers the same for old ones. */
 export function matches(record: RequestRecord, running: boolean, filter: RecordFilter): boolean {
   if (filter.outcome !== undefined && (running || record.outcome !== filter.outcome)) return false;
+  if (filter.doctor !== undefined && record.doctor !== filter.doctor) return false;
   if (filter.backend !== undefined && goesTo(record).backend !== filter.backend) return false;
   if (filter.role !== undefined && record.decision.role !== filter.role) return false;
   const words = (filter.text ?? '').toLowerCase().split(/\s+/).filter(Boolean);

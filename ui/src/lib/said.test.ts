@@ -20,9 +20,18 @@ test('the engine is heard in the language that is spoken', () => {
   expect(said('the same call failed 3 times: the turn goes on in the cloud (escalated)')).toBe(
     'derselbe Aufruf ist 3-mal gescheitert: Die Runde geht in der Cloud weiter',
   );
+  expect(said('model id asks for local')).toBe('die Modell-ID verlangt lokal');
+  expect(said('header X-Force-Route names lmstudio:a')).toBe('der Header X-Force-Route nennt lmstudio:a');
+  expect(said('lmstudio is offline: lmstudio:a is tried last')).toBe('lmstudio ist offline: lmstudio:a kommt zuletzt');
   words.use('zh-Hans', 'zh-CN', zh);
-  expect(said('2 image(s) will be described for a model that cannot see')).toBe('将为看不见图片的模型描述 2 张图片');
+  expect(said('2 images will be described for a model that cannot see')).toBe('将为看不见图片的模型描述 2 张图片');
   expect(signalName('complex_words')).toBe('复杂词语');
+});
+
+test('what is no work is told like any other reason', () => {
+  words.use('de', 'de', de);
+  expect(said('a title for the session: background work')).toBe('ein Titel für die Sitzung: Arbeit nebenbei');
+  expect(said('quota probe: answered here, no model is asked')).toBe('Kontingentprüfung: hier beantwortet, kein Modell wird gefragt');
 });
 
 test('the doctor is understood, with what its words hold', () => {
@@ -79,12 +88,19 @@ function sources(folder: URL): string[] {
 }
 
 test('the phrases are those the engine writes', () => {
-  const folders = ['routing/src/', 'proxy/src/doctor/'].map((crate) => new URL(crate, new URL('../../../crates/', import.meta.url)));
+  const folders = ['routing/src/', 'proxy/src/'].map((crate) => new URL(crate, new URL('../../../crates/', import.meta.url)));
   const source = folders.flatMap(sources).join('\n');
   const counted = (phrase: string) => phrase.startsWith('{count} ') && source.includes(`"${phrase.slice('{count} '.length)}"`);
   const written = (phrase: string) =>
-    phrase.startsWith('model id ') || counted(phrase) || source.includes(`"${phrase.replaceAll(/\{\w*\.[^}]*\}/g, '{}')}"`);
+    counted(phrase) || source.includes(`"${phrase.replaceAll(/\{\w*\.[^}]*\}/g, '{}')}"`);
   expect(Object.keys(de.engine.reasons).filter((phrase) => !written(phrase))).toEqual([]);
   const labels = [...source.matchAll(/Self::\w+ => "([a-z ]+)",/g)].map(([, label]) => label);
   expect(Object.keys(de.engine.signals).filter((label) => !labels.includes(label))).toEqual([]);
+});
+
+test('every reason of a decision is translated', () => {
+  const source = sources(new URL('../../../crates/routing/src/decide/', import.meta.url)).join('\n');
+  const reasons = [...source.matchAll(/(?:\bsay|reasons\.push)\((?:format!\()?"([^"]+)"/g)].map(([, reason = '']) => reason);
+  expect(reasons.length).toBeGreaterThan(20);
+  expect(reasons.filter((reason) => de.engine.reasons[reason] === undefined)).toEqual([]);
 });

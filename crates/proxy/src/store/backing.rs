@@ -94,6 +94,8 @@ pub struct RecordFilter {
     /// Nothing older, in milliseconds since 1970.
     pub after_ms: Option<i64>,
     pub outcome: Option<Outcome>,
+    /// Only the doctor's questions, or only what is none of them.
+    pub doctor: Option<bool>,
     /// Words that must all occur, in any case, in the record's ids, models, reasons or error.
     pub text: Option<String>,
 }

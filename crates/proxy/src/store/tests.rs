@@ -123,7 +123,13 @@ async fn records_are_filtered_by_backend_role_outcome_and_words() {
             code: "backend_overloaded".into(), message: "Zu viel Ärger, 100%_voll".into(), hint: None
         });
     store.insert_record(cloud);
-    let none = RecordFilter::default;
+    let mut asked = record("req_0", 0);
+    asked.doctor = true;
+    store.insert_record(asked);
+    let none = || RecordFilter { doctor: Some(false), ..RecordFilter::default() };
+    let checks = RecordFilter { doctor: Some(true), ..RecordFilter::default() };
+    assert_eq!(ids(&store, checks).await, ["req_0"]);
+    assert_eq!(ids(&store, RecordFilter::default()).await, ["req_2", "req_1", "req_0"]);
     let text = |words: &str| RecordFilter { text: Some(words.into()), ..none() };
     let backend = RecordFilter { backend: Some("lmstudio".into()), ..none() };
     let role = RecordFilter { role: Some("cloud".into()), ..none() };

@@ -150,7 +150,10 @@ fn look(
     let routed = around.0.vision == VisionMode::Route && turn.undescribed > 0;
     let mut seeing = if routed { seeing(wish, question, around) } else { Vec::new() };
     if seeing.is_empty() {
-        decision.say(format!("{} image(s) will be described for a model that cannot see", turn.images));
+        decision.say(match turn.images {
+            1 => "the image will be described for a model that cannot see".into(),
+            images => format!("{images} images will be described for a model that cannot see"),
+        });
         return;
     }
     decision.say("the turn brings pictures: the vision model answers");

@@ -119,18 +119,18 @@ fn insisted(question: &Question<'_>, policy: &Policy, catalog: &Catalog, decisio
         None if matches!(question.asked, Target::Named { .. }) => return None,
         None => (&question.asked, "model id"),
     };
-    let (wish, what) = match target {
+    let (wish, said) = match target {
         Target::Auto => return None,
-        Target::Local => (Wish::home(), "asks for local".to_owned()),
-        Target::Cloud => (Wish { keeps_side: true, ..Wish::strict(true) }, "asks for cloud".to_owned()),
+        Target::Local => (Wish::home(), format!("{by} asks for local")),
+        Target::Cloud => (Wish { keeps_side: true, ..Wish::strict(true) }, format!("{by} asks for cloud")),
         Target::Role(role) => {
             let wish = Wish { may_cross: false, keeps_side: true, ..Wish::of_role(*role, policy, catalog) };
-            (wish, format!("asks for the role {}", role.as_str()))
+            (wish, format!("{by} asks for the role {}", role.as_str()))
         }
-        Target::Model(model) => (Wish::only(vec![model.clone()], catalog), format!("names {model}")),
-        Target::Named { name, models } => (Wish::only(models.clone(), catalog), format!("names the alias {name}")),
+        Target::Model(model) => (Wish::only(vec![model.clone()], catalog), format!("{by} names {model}")),
+        Target::Named { name, models } => (Wish::only(models.clone(), catalog), format!("{by} names the alias {name}")),
     };
-    decision.say(format!("{by} {what}"));
+    decision.say(said);
     Some(wish)
 }
 

@@ -146,8 +146,9 @@ fn list_rows(conn: &Connection, filter: &RecordFilter) -> rusqlite::Result<Vec<(
            AND (?5 IS NULL OR outcome = ?5)
            AND (?6 IS NULL OR kind = ?6)
            AND at >= ?7
-           AND NOT EXISTS (SELECT 1 FROM json_each(?8) WHERE instr(search, value) = 0)
-         ORDER BY at DESC, id DESC LIMIT ?9",
+           AND (?8 IS NULL OR doctor = ?8)
+           AND NOT EXISTS (SELECT 1 FROM json_each(?9) WHERE instr(search, value) = 0)
+         ORDER BY at DESC, id DESC LIMIT ?10",
     )?
     .query_map(
         params![
@@ -158,6 +159,7 @@ fn list_rows(conn: &Connection, filter: &RecordFilter) -> rusqlite::Result<Vec<(
             filter.outcome.map(Outcome::as_str),
             filter.kind,
             filter.after_ms.unwrap_or(i64::MIN),
+            filter.doctor,
             words,
             limit(filter.limit),
         ],
