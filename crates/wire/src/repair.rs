@@ -76,18 +76,18 @@ pub(crate) enum Step {
     Bad,
 }
 
-/// Where a [`Flow`] stands among the members of the outermost object.
+/// Where a [`Flow`] stands in the innermost object or list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Behind `{` or a member.
+    /// Behind `{`, a member or an element.
     Between,
     /// Behind a key.
     Named,
     /// Before a value.
     Value,
-    /// In the middle of a string.
+    /// In the middle of a string that is a value.
     Inside,
-    /// Elsewhere, or deeper.
+    /// In a key or before one that has to come, or in nothing.
     Elsewhere,
 }
 
@@ -139,13 +139,19 @@ impl Flow {
 
     /// Where it stands.
     pub(crate) fn place(&self) -> Place {
-        match (self.state.stack.len(), self.state.expect) {
-            (1, Expect::Next | Expect::Key { comma: false }) => Place::Between,
-            (1, Expect::Colon) => Place::Named,
-            (1, Expect::Value) => Place::Value,
-            (1, Expect::Inside { key: false, .. }) => Place::Inside,
-            _ => Place::Elsewhere,
+        match self.state.expect {
+            _ if self.depth() == 0 => Place::Elsewhere,
+            Expect::Next | Expect::Key { comma: false } => Place::Between,
+            Expect::Colon => Place::Named,
+            Expect::Value | Expect::Element { .. } => Place::Value,
+            Expect::Inside { key: false, .. } => Place::Inside,
+            Expect::Inside { .. } | Expect::Key { .. } => Place::Elsewhere,
         }
+    }
+
+    /// How many objects and lists are open.
+    pub(crate) fn depth(&self) -> usize {
+        self.state.stack.len()
     }
 
     /// Takes away what was not read.

@@ -21,7 +21,8 @@ mod recovery;
 
 const SCHEMA: &str = r#"{"type":"object","properties":{"file_path":{"type":"string"},"content":{"type":"string"},
     "limit":{"type":"integer"},"deep":{"type":"boolean"},"edits":{"type":"array","items":{"type":"string"}},
-    "options":{"type":"object"},"either":{"type":["integer","string"]}}}"#;
+    "options":{"type":"object"},"either":{"type":["integer","string"]},"changes":{"type":"array","items":{"type":"object",
+    "properties":{"old_string":{"type":"string"},"count":{"type":"integer"},"lines":{"type":"array","items":{"type":"integer"}}}}}}}"#;
 
 fn tools() -> [Tool<'static>; 1] {
     [Tool { name: Text::escaped("Write"), input_schema: Some(Json::trusted(SCHEMA)), ..Tool::default() }]
@@ -109,6 +110,21 @@ fn string() -> impl Strategy<Value = String> {
     ]
 }
 
+/// One of several in a list, its types as the schema has them or not.
+fn change() -> impl Strategy<Value = Value> {
+    let member = prop_oneof![
+        string().prop_map(|text| ("old_string", json!(text))),
+        any::<i8>().prop_map(|n| ("old_string", json!(n))),
+        any::<i8>().prop_map(|n| ("count", json!(n.to_string()))),
+        string().prop_map(|text| ("count", json!(text))),
+        prop::collection::vec(any::<i8>(), 0..3).prop_map(|list| ("lines", json!(list))),
+        prop::collection::vec(any::<i8>(), 0..3).prop_map(|list| ("lines", json!(json!(list).to_string()))),
+        string().prop_map(|text| ("new", json!({"count": [text]}))),
+    ];
+    prop::collection::vec(member, 0..4)
+        .prop_map(|members| Value::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()))
+}
+
 fn arguments() -> impl Strategy<Value = Value> {
     let member = prop_oneof![
         string().prop_map(|text| ("file_path", json!(text))),
@@ -120,6 +136,8 @@ fn arguments() -> impl Strategy<Value = Value> {
         prop::collection::vec(string(), 0..3).prop_map(|list| ("edits", json!(list))),
         string().prop_map(|text| ("options", json!({"a": text, "b": [1, null]}))),
         string().prop_map(|text| ("either", json!(text))),
+        prop::collection::vec(change(), 0..3).prop_map(|list| ("changes", json!(list))),
+        (string(), any::<i8>()).prop_map(|(text, n)| ("edits", json!([text, n, [text], {"count": text}, true]))),
         string().prop_map(|text| ("new\n\"key\"", json!(text))),
     ];
     prop::collection::vec(member, 0..4)
@@ -212,6 +230,12 @@ proptest! {
     }
 
     #[test]
+    fn nothing_of_a_text_is_held_back_however_deep_it_stands(text in "[a-z ]{1,40}", cut in any::<Index>(), key in select(vec!["old_string", "new"])) {
+        let begins = format!("{{\"limit\": 1, \"changes\": [{{}}, {{\"{key}\": \"{}", &text[..=cut.index(text.len())]);
+        prop_assert_eq!(given(&[&begins]), [begins.as_str()]);
+    }
+
+    #[test]
     fn what_was_cut_off_at_a_limit_is_never_run(value in arguments(), cut in any::<Index>(), steps in steps()) {
         let text = value.to_string();
         let text = &text[..text.floor_char_boundary(cut.index(text.len()))];
@@ -225,16 +249,13 @@ proptest! {
     }
 }
 
-#[test]
-fn text_of_an_argument_goes_out_as_it_comes() {
-    let deltas: Vec<_> = ["{\"content\": \"fn main", "() {}", "\\n", "\", \"limit\": \"", "5\"", "}"]
-        .iter()
-        .map(|part| Text::plain(part).into_owned())
-        .collect();
+/// What each delta of the arguments made go out.
+fn given(deltas: &[&str]) -> Vec<String> {
+    let parts: Vec<_> = deltas.iter().map(|part| Text::plain(part).into_owned()).collect();
     let tools = tools();
     let mut recovery = Recovery::new(&tools).seeded(1);
     let mut steps = Vec::new();
-    for event in events("Write", &deltas, StopReason::ToolUse) {
+    for event in events("Write", &parts, StopReason::ToolUse) {
         let mut given = String::new();
         recovery.event(event, &mut |event| {
             if let Event::Delta(Delta::Arguments(more)) = &event {
@@ -243,7 +264,29 @@ fn text_of_an_argument_goes_out_as_it_comes() {
         });
         steps.push(given);
     }
-    assert_eq!(steps[5..11], ["{\"content\": \"fn main", "() {}", "\\n", "\"", ", \"limit\": 5", "}"]);
+    steps.drain(5..5 + deltas.len()).collect()
+}
+
+#[test]
+fn text_of_an_argument_goes_out_as_it_comes() {
+    let deltas = ["{\"content\": \"fn main", "() {}", "\\n", "\", \"limit\": \"", "5\"", "}"];
+    assert_eq!(given(&deltas), ["{\"content\": \"fn main", "() {}", "\\n", "\"", ", \"limit\": 5", "}"]);
+}
+
+#[test]
+fn text_in_lists_and_objects_goes_out_as_it_comes_and_what_may_change_waits() {
+    let deltas = [
+        "{\"changes\": [{\"count\": \"",
+        "5\"",
+        ", \"old_string\": \"fn ",
+        "main\"",
+        "}, ",
+        "], \"edits\": [\"a",
+        "\"]}",
+    ];
+    let wanted =
+        ["{\"changes\": [{", "\"count\": 5", ", \"old_string\": \"fn ", "main\"", "}", " ], \"edits\": [\"a", "\"]}"];
+    assert_eq!(given(&deltas), wanted);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Calls the backend made itself: their arguments become JSON that fits the tool, while they stream.
 //!
-//! What is certain goes out at once: the text of an argument that may be a string, as it comes. Any other argument waits until
-//! it is whole, because its type may have to change, and a comma waits for what follows it. Where something is not JSON and
-//! cannot be mended, it goes out as it was written from there on, so that no client takes it for a call it can run.
+//! What is certain goes out at once: the text of a string where one may stand, as it comes, in lists and objects too. Any other
+//! string, number or word waits until it is whole, because its type may have to change, and a comma waits for what follows it.
+//! Where something is not JSON and cannot be mended, it goes out as it was written from there on, so that no client takes it
+//! for a call it can run.
 
 use std::borrow::Cow;
 
@@ -28,8 +29,9 @@ pub(super) struct Native {
     opened: bool,
     flow: Flow,
     fate: Fate,
-    /// The argument that is being read, in what was not given out.
-    key: String,
+    /// The objects and lists that are open: of an object the key that was read last.
+    path: Vec<Option<String>>,
+    /// Where the value that is being read begins, in what was not given out.
     value: Option<usize>,
     /// So much of what was read is certain.
     certain: usize,
@@ -59,7 +61,7 @@ impl Native {
             opened: false,
             flow: Flow::default(),
             fate: Fate::Silent,
-            key: String::new(),
+            path: Vec::new(),
             value: None,
             certain: 0,
             half: String::new(),
@@ -170,9 +172,20 @@ impl Native {
 
     /// What has become certain with the last token.
     fn look(&mut self) {
-        let (place, length) = (self.flow.place(), self.flow.out().len());
+        let (place, length, depth) = (self.flow.place(), self.flow.out().len(), self.flow.depth());
+        if depth != self.path.len() {
+            // An object or a list began or ended. It stays what it is: what is in it is looked at one by one.
+            self.value = None;
+            self.certain = length;
+            self.path.resize(depth, None);
+        }
         match (place, self.value) {
-            (Place::Named, _) => self.key = last_string(self.flow.out()),
+            (Place::Named, _) => {
+                let key = last_string(self.flow.out());
+                if let Some(innermost) = self.path.last_mut() {
+                    *innermost = Some(key);
+                }
+            }
             (Place::Value, None) => self.value = Some(length),
             (Place::Between, Some(begins)) => {
                 self.value = None;
@@ -180,7 +193,7 @@ impl Native {
                 self.certain = self.flow.out().len();
             }
             (Place::Between, None) => self.certain = length,
-            (Place::Inside, Some(_)) if allows_text(&self.schema["properties"][&self.key]) => {
+            (Place::Inside, Some(_)) if allows_text(self.schema_here()) => {
                 self.value = None;
                 self.certain = length - half_a_character(self.flow.out());
             }
@@ -189,13 +202,21 @@ impl Native {
         }
     }
 
+    /// The schema of the value that is being read.
+    fn schema_here(&self) -> &Schema {
+        self.path.iter().fold(&self.schema, |schema, key| match key {
+            Some(key) => &schema["properties"][key],
+            None => &schema["items"],
+        })
+    }
+
     /// The value from here on as the schema wants it.
     fn fit(&mut self, begins: usize) {
-        let schema = &self.schema["properties"][&self.key];
-        let written = &self.flow.out()[begins..];
-        let blank = written.len() - written.trim_start().len();
-        let Cow::Owned(fitted) = fit(written.trim_start(), schema) else { return };
+        let written = self.flow.out()[begins..].to_owned();
+        let value = written.trim_start();
+        let Cow::Owned(fitted) = fit(value, self.schema_here()) else { return };
         self.coerced = true;
+        let blank = written.len() - value.len();
         self.flow.out().replace_range(begins + blank.., &fitted);
     }
 
