@@ -27,6 +27,8 @@ use crate::window;
 
 /// How often a server that loads in the background is asked whether it is done.
 const ASK_EVERY: Duration = Duration::from_millis(400);
+/// The longest a server takes to let a model go.
+const UNLOADING: Duration = Duration::from_secs(10);
 /// Code of a server's own refusal.
 const REFUSED: &str = "load_refused";
 /// The smallest window that can be asked for, as in the settings.
@@ -167,14 +169,24 @@ impl Engine {
         }
     }
 
+    async fn card_now(self: &Arc<Self>, backend: &Arc<Backend>, model: &ModelRef) -> Result<ModelCard, Fault> {
+        watch::ask_one(self, backend).await;
+        self.world().card(model).cloned().ok_or_else(|| not_listed(model))
+    }
+
     async fn card_after(
         self: &Arc<Self>,
         backend: &Arc<Backend>,
         model: &ModelRef,
         loaded: bool,
     ) -> Result<ModelCard, Fault> {
-        watch::ask_one(self, backend).await;
-        let card = self.world().card(model).cloned().ok_or_else(|| not_listed(model))?;
+        let mut card = self.card_now(backend, model).await?;
+        // llama.cpp's router answers before the process with the model has ended.
+        let limit = tokio::time::Instant::now() + UNLOADING;
+        while !loaded && card.loaded == Some(true) && tokio::time::Instant::now() < limit {
+            tokio::time::sleep(ASK_EVERY).await;
+            card = self.card_now(backend, model).await?;
+        }
         if card.loaded == Some(!loaded) {
             let what = if loaded { "loaded" } else { "unloaded" };
             let message = format!("{} says that {} is not {what}", backend.name(), model.model);

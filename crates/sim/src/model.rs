@@ -20,6 +20,8 @@ pub struct Model {
     pub(crate) tools: bool,
     pub(crate) reasoning: bool,
     pub(crate) loaded: bool,
+    /// Told to go, and still listed as loaded when asked at once.
+    pub(crate) leaving: bool,
     pub(crate) context: u64,
     pub(crate) max_context: u64,
     pub(crate) max_output: u64,
@@ -47,6 +49,7 @@ impl Model {
             tools: false,
             reasoning: false,
             loaded: false,
+            leaving: false,
             context: 32_768,
             max_context: 262_144,
             max_output: 64_000,

@@ -24,9 +24,9 @@ pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// `GET /models`.
-pub(super) fn list(models: &[Model]) -> Value {
-    let entry = |model: &Model| {
+/// `GET /models`. A process takes a moment to end: the first list after an unload has the model still.
+pub(super) fn list(models: &mut [Model]) -> Value {
+    let entry = |model: &mut Model| {
         let mut entry = llama_cpp(model);
         let state = if model.loaded { "loaded" } else { "unloaded" };
         entry["status"] = json!({"value": state, "args": ["llama-server", "-c", model.context.to_string()]});
@@ -35,9 +35,12 @@ pub(super) fn list(models: &[Model]) -> Value {
         if !model.loaded {
             entry["meta"] = Value::Null;
         }
+        if std::mem::take(&mut model.leaving) {
+            model.loaded = false;
+        }
         entry
     };
-    json!({"object": "list", "data": models.iter().map(entry).collect::<Vec<_>>()})
+    json!({"object": "list", "data": models.iter_mut().map(entry).collect::<Vec<_>>()})
 }
 
 /// `GET /props`: of the router itself, or of one model.
@@ -60,7 +63,8 @@ pub(super) fn set_loaded(models: &mut [Model], body: &Value, loaded: bool) -> Re
     let id = text(body, "model");
     match models.iter_mut().find(|model| model.id == id) {
         Some(model) => {
-            model.loaded = loaded;
+            model.leaving = !loaded && model.loaded;
+            model.loaded |= loaded;
             Reply::json(200, &json!({"success": true}))
         }
         None => not_found(id),
