@@ -13,3 +13,4 @@ mod rig;
 #[expect(dead_code, reason = "what the tests of the command line need besides")]
 mod support;
 mod terminal;
+mod working;

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 use std::process::Command;
+use std::time::Duration;
 
 use pty_process::{Pty, Size};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,6 +13,9 @@ use crate::rig::{LIMIT, Rig};
 
 const ROWS: NonZeroU16 = NonZeroU16::new(50).unwrap();
 const COLUMNS: NonZeroU16 = NonZeroU16::new(160).unwrap();
+
+/// Long enough for a screen to be drawn anew.
+const A_MOMENT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Terminal {
     pty: Pty,
@@ -58,6 +62,18 @@ impl Terminal {
         self.press(command).await;
         self.reads(&format!("{command} offered"), |text| text.matches(command).count() > 1).await;
         self.press("\r").await;
+    }
+
+    /// Takes what a question offers first. In its first moment it hears no key, so that nobody says yes by accident; where it
+    /// has heard one already, another does no harm.
+    pub(crate) async fn accept(&mut self, question: &str) {
+        let end = tokio::time::Instant::now() + LIMIT;
+        while self.text().contains(question) {
+            assert!(tokio::time::Instant::now() < end, "`{question}` stays");
+            self.press("\r").await;
+            let quiet = tokio::time::Instant::now() + A_MOMENT;
+            while tokio::time::timeout_at(quiet, self.read()).await.unwrap_or(false) {}
+        }
     }
 
     /// Waits until these words stand on the screen; the screen.
