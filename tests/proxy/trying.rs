@@ -58,6 +58,37 @@ async fn a_changed_setting_is_tried_on_the_log_and_nothing_is_sent_or_saved() {
 }
 
 #[tokio::test]
+async fn changed_privacy_rules_are_tried_on_the_requests_whose_words_are_kept() {
+    let (_home, cloud, stand) =
+        at_home("log.bodies = \"full\"\nrouting.mode = \"cloud\"\nnever_cloud.texts = [\"falcon\"]\n").await;
+    let session = [("x-claude-code-session-id", "s1")];
+    stand.post_with("/v1/messages", &ask("ask about the falcon"), &session).await;
+    stand.post_with("/v1/messages", &ask("say it in other words"), &session).await;
+    stand.post("/v1/messages", &ask("ask about the heron")).await;
+    stand.post("/v1/messages", &ask(EASY)).await;
+    logged(&stand, 4).await;
+    assert_eq!(cloud.calls().len(), 2);
+    let moved = async |texts: Value| {
+        let result = what_if(&stand, "never_cloud.texts", texts).await;
+        (result.before.cloud_turns, result.after.cloud_turns, result.changed_requests, result.untold)
+    };
+    assert_eq!(moved(json!(["falcon", "heron"])).await, (2, 1, 1, 0));
+    assert_eq!(moved(json!([])).await, (2, 4, 2, 0), "with the rule goes what it did to the rest of the session");
+    let path = what_if(&stand, "never_cloud.paths", json!(["heron"])).await;
+    assert_eq!((path.after.cloud_turns, path.untold), (1, 0));
+
+    let mut settings = stand.engine.world().settings.as_ref().clone();
+    settings.log.bodies = branchline_settings::schema::Bodies::Off;
+    stand.engine.apply(settings);
+    branchline_proxy::watch::ask_all(&stand.engine, true).await;
+    stand.post("/v1/messages", &ask("see the heron again")).await;
+    logged(&stand, 5).await;
+    assert_eq!(moved(json!(["falcon", "heron"])).await, (3, 2, 1, 1), "the last one's words are not kept");
+    assert_eq!(what_if(&stand, "routing.threshold", json!(9)).await.untold, 0);
+    assert_eq!(cloud.calls().len(), 3, "nothing was sent");
+}
+
+#[tokio::test]
 async fn changed_rules_are_tried_on_the_log_as_far_as_it_tells() {
     let watched = "[[rules]]\nname = \"reviews\"\nwhen = { text = \"review\" }\nthen = { role = \"cloud\" }\n";
     let (_home, cloud, stand) = at_home(watched).await;

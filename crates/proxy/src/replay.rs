@@ -158,7 +158,7 @@ impl Engine {
 }
 
 /// The request as it was sent, where it was kept in full.
-fn request_of(record: &Record) -> Result<(Protocol, Bytes), Fault> {
+pub(crate) fn request_of(record: &Record) -> Result<(Protocol, Bytes), Fault> {
     let lost = |what: &str| {
         Fault::new(FailureKind::InvalidRequest, "body_not_kept", format!("request {}: {what}", record.id))
             .hint("set log.bodies = \"full\" to keep the bodies of requests from now on")

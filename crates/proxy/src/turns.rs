@@ -20,7 +20,7 @@ const CONVERSATION_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Private sessions remembered at the same time.
 const PRIVATE: u64 = TURNS * 4;
 /// Before the reason why a session is private.
-const EARLIER: &str = "earlier in this session ";
+pub(crate) const EARLIER: &str = "earlier in this session ";
 /// Conclusions kept of one conversation.
 const ADVICE: usize = 64;
 

@@ -23,6 +23,10 @@ use crate::tuning::{TurnId, conversation, turn_of};
 use crate::turns::earlier_after;
 use crate::world::World;
 
+mod privacy;
+
+use privacy::Words;
+
 /// Changed turns that are listed; all of them are counted.
 const LISTED: usize = 200;
 const DAY_MS: f64 = 86_400_000.0;
@@ -35,7 +39,7 @@ pub struct WhatIf {
     /// Requests of the log that cannot be: written by an older version.
     pub skipped: usize,
     /// Requests of which too little is kept to try all of the changed rules on them: words nobody looked for at the
-    /// time, headers that may hold keys. Those rules count as not fitting.
+    /// time, headers that may hold keys. Those rules count as not fitting; of `never_cloud`, what was found then stands.
     pub untold: usize,
     /// Turns among them: a human message and the tool loop that follows.
     pub turns: usize,
@@ -130,14 +134,20 @@ impl Engine {
         let past = self.store.surroundings().await?;
         let (now, then) = (self.world(), Arc::new(self.imagine(Arc::new(changed)).await));
         let new_rules = now.settings.rules != then.settings.rules;
-        let play_in = |world: &Arc<World>| {
-            let side = Side { world, projects: Projects::default(), past: &past, untold: Cell::new(0), new_rules };
+        let found = match privacy::differs(&now.settings, &then.settings) {
+            true => Some(privacy::search(&self.store, &records, [&now, &then]).await?),
+            false => None,
+        };
+        let play_in = |nth: usize, world: &Arc<World>| {
+            let words = found.as_ref().map(|found| Words::new(found, nth));
+            let side =
+                Side { world, projects: Projects::default(), past: &past, untold: Cell::new(0), new_rules, words };
             let prices = |record: &Record, at: &Candidate| cost::elsewhere(record, &at.model, at.local, world);
             let situate = |record: &Record, facts: &mut Facts| side.situate(record, facts);
             let played = play(&records, &world.policy, &world.catalog, &situate, &prices);
             (played, side.untold.get())
         };
-        let ((before, _), (after, untold)) = (play_in(&now), play_in(&then));
+        let ((before, _), (after, untold)) = (play_in(0, &now), play_in(1, &then));
         Ok(WhatIf { untold, ..compare(&records, &before, &after) })
     }
 }
@@ -152,15 +162,18 @@ struct Side<'s> {
     untold: Cell<usize>,
     /// The two sides differ in their rules.
     new_rules: bool,
+    /// They differ in what `never_cloud` looks for: what it finds on this side.
+    words: Option<Words<'s>>,
 }
 
 impl Side<'_> {
     /// Puts in the rule that fits a past request and what keeps it here, under this side's settings; gives the project that
-    /// governs it. What `never_cloud` found in its words stands, whatever is changed: they are not kept.
+    /// governs it. What `never_cloud` found in its words stands where they are not kept, whatever is changed.
     fn situate(&self, record: &Record, facts: &mut Facts) -> Option<Arc<Project>> {
+        let lacks_words = self.words.as_ref().is_some_and(|words| !words.judge(record, facts));
         let name = record.decision.surroundings.as_ref();
         let Some(at) = name.and_then(|name| self.past.get(name)) else {
-            self.untold.set(self.untold.get() + usize::from(self.new_rules));
+            self.untold.set(self.untold.get() + usize::from(self.new_rules || lacks_words));
             return None;
         };
         let at = Circumstances { clock: Some(situation::clock(record.at)), ..at.clone() };
@@ -169,7 +182,7 @@ impl Side<'_> {
         let rules = project.as_ref().map_or(&*self.world.rules, |project| &project.rules);
         let (ruled, unsure) = first_of_past(rules, &facts.turn, &at, &facts.heard);
         facts.ruled = ruled;
-        self.untold.set(self.untold.get() + usize::from(unsure && self.new_rules));
+        self.untold.set(self.untold.get() + usize::from((unsure && self.new_rules) || lacks_words));
         let private = || project.as_ref().and_then(|project| project.private.clone());
         let by_folder = || folder.and_then(|folder| self.world.never_cloud.covers(folder));
         facts.private = facts.private.take().or_else(private).or_else(by_folder);

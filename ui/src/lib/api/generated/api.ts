@@ -2598,7 +2598,7 @@ requests: number,
 skipped: number, 
 /**
  * Requests of which too little is kept to try all of the changed rules on them: words nobody looked for at the
- * time, headers that may hold keys. Those rules count as not fitting.
+ * time, headers that may hold keys. Those rules count as not fitting; of `never_cloud`, what was found then stands.
  */
 untold: number, 
 /**
