@@ -176,6 +176,22 @@ export const journeys = {
     await card.getByRole('alert').waitFor();
   },
 
+  async 'what shall never leave is tried on past requests before it is saved'({ engine, open }) {
+    const full = await engine('full');
+    const page = await open();
+    await signIn(page, full, '#/routing');
+    const card = page.getByRole('region', { name: 'Never to the cloud' });
+    await card.getByLabel('What kind it is').selectOption('Projects');
+    await card.getByLabel('Try one first').fill('/clients/acme');
+    await card.getByRole('button', { name: 'Try it on past requests' }).click();
+    await card.getByText(/\d+ of \d+ turns would change\./).waitFor();
+    await checkAccess(page);
+    // Another word, another answer.
+    await card.getByLabel('Try one first').fill('/clients/other');
+    await card.getByText(/turns would change\./).waitFor({ state: 'detached' });
+    assert.deepEqual(await setting(full, 'never_cloud.projects'), []);
+  },
+
   async 'empty: without a turn the next step is named'({ engine, open }) {
     const page = await open();
     await answering(page, { 'whatif.scores': (real) => ({ ...real, scores: [] }) });

@@ -223,6 +223,9 @@ export const routing: Catalogue['routing'] = {
       projects: 'Jede Anfrage eines Clients, der in diesem Ordner arbeitet, zählt',
     },
     examples: { texts: 'Projekt Falke', paths: '*.pem', projects: '~/clients/acme' },
+    trial: 'Erst ausprobieren',
+    trialHint: 'Ob es von den letzten Anfragen welche hier behalten hätte. Gespeichert wird nichts.',
+    trialKind: 'Welcher Art es ist',
     escalation: 'Eine Runde, die nicht vorankommt, in die Cloud geben',
     escalationHint:
       'Höchstens einmal, bis sie endet, und es wird immer gesagt: ein Aufruf, der immer gleich scheitert, abgeschnittene oder leere Antworten.',
