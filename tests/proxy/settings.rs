@@ -68,12 +68,15 @@ async fn who_answers(stand: &Stand) -> (String, String, bool) {
     (model(&plain), model(&forced), status.await.unwrap()["held"].is_string())
 }
 
+fn answered(plain: &str, forced: &str, held: bool) -> (String, String, bool) {
+    (plain.to_owned(), forced.to_owned(), held)
+}
+
 #[tokio::test]
 async fn a_mistyped_privacy_rule_keeps_everything_here_until_it_is_mended() {
     let (home, cloud) = (lmstudio().await, anthropic().await);
     let base = format!("{}routing.mode = \"cloud\"\n", both(&home, &cloud));
     let stand = Stand::start(&base).await.watching();
-    let answered = |plain: &str, forced: &str, held| (plain.to_owned(), forced.to_owned(), held);
     assert_eq!(who_answers(&stand).await, answered("anthropic", "anthropic", false));
     let mut ears = stand.ears();
     write(&stand, &format!("{base}never_cloud.path = [\"secrets\"]\n"));
@@ -95,7 +98,6 @@ async fn a_mistyped_mode_keeps_everything_local_until_it_is_mended() {
     let (home, cloud) = (lmstudio().await, anthropic().await);
     let base = format!("{}routing.threshold = 0\n", both(&home, &cloud));
     let stand = Stand::start(&base).await.watching();
-    let answered = |plain: &str, forced: &str, held| (plain.to_owned(), forced.to_owned(), held);
     assert_eq!(who_answers(&stand).await, answered("anthropic", "anthropic", false));
     let mut ears = stand.ears();
     write(&stand, &format!("{base}routing.mode = \"all_locall\"\n"));
