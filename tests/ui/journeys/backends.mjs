@@ -91,9 +91,13 @@ export const journeys = {
     await note.getByText(/127\.0\.0\.1:9/).waitFor();
     await note.getByText(/start the server in LM Studio/i).waitFor();
     await checkAccess(page);
+    // The address takes its time to be saved, and the button is quicker: what is tested is the new one all the same.
+    const save = await holding(page, ['settings.set']);
     await address.fill(good);
     await address.press('Enter');
     await details.getByRole('button', { name: 'Test connection' }).click();
+    await new Promise((done) => setTimeout(done, 500));
+    save();
     await details.getByText(/It answers/).waitFor();
   },
 
