@@ -2,6 +2,7 @@
 //
 //   BRANCHLINE_BIN   the program; else target/debug/branchline
 //   FROM_DIST=1      the window's files come from ui/dist instead of from the program: no cargo build per change
+//   SLOW=800         every command takes up to so many ms longer: shows what only works while the engine is quick
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -145,8 +146,15 @@ export async function openWindow(browser, { dark = false, width = 900, height = 
     // A command that is made to fail says so here as well.
     if (said.type() === 'error' && !said.text().includes('the server responded with')) page.problems.push(said.text());
   });
+  if (process.env.SLOW) await page.route('**/api/rpc', late);
   if (process.env.FROM_DIST) await page.route('**/ui/**', fromDist);
   return page;
+}
+
+async function late(route) {
+  await new Promise((done) => setTimeout(done, Math.random() * Number(process.env.SLOW)));
+  // The page may be gone by now.
+  await route.fallback().catch(() => {});
 }
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };

@@ -429,7 +429,7 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         defaults: bool,
     },
-    /// Change one setting, such as `routing.threshold 60`; `null` goes back to the default
+    /// Change one setting, such as `routing.threshold 60`; `null` goes back to the default, and takes out what is no setting
     Set {
         /// Path of the setting
         path: String,

@@ -18,6 +18,7 @@ pub mod queue;
 pub mod rule;
 mod sample;
 pub mod score;
+mod screen;
 pub mod signals;
 pub mod struggle;
 pub mod tag;

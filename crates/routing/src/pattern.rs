@@ -4,6 +4,8 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
+use crate::screen::Screen;
+
 /// A text with `*` for any number of characters and `?` for one. Upper and lower case are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob(String);
@@ -162,7 +164,7 @@ pub struct Finder {
     /// A text in which none of these is found holds none of the patterns that need letters.
     screens: Vec<Regex>,
     /// The patterns that need none.
-    others: Option<RegexSet>,
+    others: Screen,
 }
 
 impl Finder {
@@ -207,7 +209,7 @@ impl Finder {
         let set = |of: &[&String]| RegexSetBuilder::new(of).size_limit(4 << 20).build().map_err(refuse);
         let whole = set(&expressions.iter().collect::<Vec<_>>())?;
         let free: Vec<_> = expressions.iter().zip(&needs).filter(|(_, need)| need.is_none()).map(|(e, _)| e).collect();
-        let others = if free.is_empty() { None } else { Some(set(&free)?) };
+        let others = Screen::new(&free).map_err(refuse)?;
         let letters: Vec<String> = needs.iter().flatten().map(|need| regex::escape(need)).collect();
         let screen = |some: &[String]| RegexBuilder::new(&some.join("|")).case_insensitive(true).build();
         let screens = letters.chunks(AT_ONCE).map(screen).collect::<Result<_, _>>().map_err(refuse)?;
@@ -249,12 +251,11 @@ impl Finder {
     #[must_use]
     pub fn may_be_in_escaped(&self, text: &str) -> bool {
         let disguised = |escape: &str| memchr::memmem::find(text.as_bytes(), escape.as_bytes()).is_some();
-        self.others.is_some() || disguised("\\u") || disguised("\\/") || self.may_be_in(text)
+        !self.others.is_empty() || disguised("\\u") || disguised("\\/") || self.may_be_in(text)
     }
 
     fn may_be_in(&self, text: &str) -> bool {
-        self.screens.iter().any(|screen| screen.is_match(text))
-            || self.others.as_ref().is_some_and(|others| others.is_match(text))
+        self.screens.iter().any(|screen| screen.is_match(text)) || self.others.may_be_in(text)
     }
 }
 
@@ -376,7 +377,7 @@ mod tests {
         ];
         let paths = ["secrets", "*.pem", "/home/**/clients", "a/b"];
         let found = finder(&words, &paths);
-        let plain = Finder { screens: Vec::new(), others: found.set.clone(), ..found.clone() };
+        let plain = Finder { screens: Vec::new(), others: Screen::new(&[&String::new()]).unwrap(), ..found.clone() };
         for text in [
             "PROJECT  falcon",
             "falcon",
@@ -398,7 +399,7 @@ mod tests {
         ] {
             assert_eq!(found.find(text), plain.find(text), "{text}");
         }
-        assert!(found.screens.len() >= 2 && found.others.is_some());
+        assert!(found.screens.len() >= 2 && !found.others.is_empty());
     }
 
     #[test]

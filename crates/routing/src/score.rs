@@ -220,18 +220,18 @@ fn add_words(score: &mut Score, text: &str, tokens: f32, weights: &Weights) {
 
 fn add_shape(score: &mut Score, shape: &Shape, weights: &Weights) {
     let parts = [
-        (shape.fences.div_ceil(2), 4.0, 8.0, "code blocks"),
-        (shape.table_rows, 1.0, 5.0, "table rows"),
-        (shape.json_lines, 0.5, 5.0, "JSON lines"),
-        (shape.list_items, 1.0, 8.0, "list items"),
-        (shape.code_lines, 1.0, 2.0, "lines of code"),
-        (shape.questions.saturating_sub(1), 1.0, 4.0, "further questions"),
+        (shape.fences.div_ceil(2), 4.0, 8.0, ["code block", "code blocks"]),
+        (shape.table_rows, 1.0, 5.0, ["table row", "table rows"]),
+        (shape.json_lines, 0.5, 5.0, ["JSON line", "JSON lines"]),
+        (shape.list_items, 1.0, 8.0, ["list item", "list items"]),
+        (shape.code_lines, 1.0, 2.0, ["line of code", "lines of code"]),
+        (shape.questions.saturating_sub(1), 1.0, 4.0, ["further question", "further questions"]),
     ];
     let sum: f32 = parts.iter().map(|&(count, each, most, _)| (count as f32 * each).min(most)).sum();
     let points = weights.structure * saturate(sum, 20.0);
     score.add(Signal::Structure, points, || {
         let seen: Vec<_> =
-            parts.iter().filter(|part| part.0 > 0).map(|(count, _, _, name)| format!("{count} {name}")).collect();
+            parts.iter().filter(|part| part.0 > 0).map(|&(count, _, _, names)| counted(count, names)).collect();
         seen.join(", ")
     });
 }
@@ -239,7 +239,7 @@ fn add_shape(score: &mut Score, shape: &Shape, weights: &Weights) {
 fn add_files(score: &mut Score, text: &str, structure: &Structure, weights: &Weights) {
     let files = count_files(text).saturating_add(structure.files_named);
     let points = weights.files * saturate(files as f32, 4.0);
-    score.add(Signal::Files, points, || format!("{files} files named"));
+    score.add(Signal::Files, points, || counted(files, ["file named", "files named"]));
 }
 
 fn add_request(score: &mut Score, structure: &Structure, weights: &Weights) {
@@ -257,21 +257,30 @@ fn add_request(score: &mut Score, structure: &Structure, weights: &Weights) {
     }
     let failures = structure.failures_in_turn;
     let points = weights.failures * saturate(failures as f32, 3.0);
-    score.add(Signal::Failures, points, || format!("{failures} failed tool calls in this turn"));
+    score.add(Signal::Failures, points, || {
+        counted(failures, ["failed tool call in this turn", "failed tool calls in this turn"])
+    });
     let results = structure.tool_results_in_turn;
     let points = weights.tool_loop * saturate_slowly(results as f32, 4.0);
-    score.add(Signal::ToolLoop, points, || format!("{results} tool results in this turn"));
+    score.add(Signal::ToolLoop, points, || counted(results, ["tool result in this turn", "tool results in this turn"]));
     // Logarithmic and small: a session grows without its work getting harder. See "Decisions" in docs/ARCHITECTURE.md.
     let earlier = structure.tool_results_total.saturating_sub(results);
     let points = weights.history * ((earlier as f32).ln_1p() / 101_f32.ln()).min(1.0);
-    score.add(Signal::History, points, || format!("{earlier} tool results in earlier turns"));
+    score.add(Signal::History, points, || {
+        counted(earlier, ["tool result in earlier turns", "tool results in earlier turns"])
+    });
     // Up to here every coding agent's tools and instructions fill the prompt on their own.
     let beyond = structure.prompt_tokens.saturating_sub(40_000);
     let points = weights.context * saturate(beyond as f32, 60_000.0);
     score.add(Signal::Context, points, || format!("request of about {} tokens", structure.prompt_tokens));
     let images = structure.images;
     let points = weights.images * saturate(images as f32, 2.0);
-    score.add(Signal::Images, points, || format!("{images} images"));
+    score.add(Signal::Images, points, || counted(images, ["image", "images"]));
+}
+
+/// How many, in words; `names` for one, then for more.
+pub(crate) fn counted(count: u32, [one, more]: [&str; 2]) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use branchline_wire::hub::{BlockKind, Content, Message};
 use branchline_wire::text::Text;
 use serde::{Deserialize, Serialize};
 
+use crate::score::counted;
+
 /// What goes wrong in a turn. What the request itself tells; [`Answers`] is what only the engine saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -63,13 +65,13 @@ impl Limits {
             return Some(format!("the same call failed {} times", struggle.same_failure));
         }
         if over(malformed, self.malformed) {
-            return Some(format!("{malformed} calls could not be read"));
+            return Some(counted(malformed, ["call could not be read", "calls could not be read"]));
         }
         if over(answers.empty, self.empty) {
-            return Some(format!("{} answers were empty", answers.empty));
+            return Some(counted(answers.empty, ["answer was empty", "answers were empty"]));
         }
         if over(truncated, self.truncated) {
-            return Some(format!("{truncated} answers were cut off"));
+            return Some(counted(truncated, ["answer was cut off", "answers were cut off"]));
         }
         over(struggle.steps, self.steps).then(|| format!("the turn has taken {} steps", struggle.steps))
     }

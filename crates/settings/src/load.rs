@@ -201,7 +201,8 @@ fn type_problem(error: &toml_edit::de::Error, at: &KeyPath) -> Problem {
 /// serde names Rust's types; people who write settings need not know them.
 fn in_words(message: &str) -> String {
     let types = [
-        ("expected u8", "expected a whole number from 0 to 255"),
+        // All of them are shares, scores or parts of scores.
+        ("expected u8", "expected a whole number from 0 to 100"),
         ("expected u16", "expected a whole number from 0 to 65535"),
         ("expected u32", "expected a whole number from 0 to 4294967295"),
         ("expected u64", "expected a whole number from 0"),

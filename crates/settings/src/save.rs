@@ -19,7 +19,7 @@ const NEW_FILE: &str = "# Branchline settings. What is not set here has its defa
 pub struct Change {
     /// Path of the setting: `routing.threshold`, `aliases."claude-opus-4.1".model`. Lists are set as a whole.
     pub path: String,
-    /// Its new value; `null` goes back to the default.
+    /// Its new value; `null` goes back to the default, and takes out what is no setting at all.
     pub value: Json,
 }
 
@@ -82,22 +82,30 @@ pub fn reset(file: &Path) -> Result<Option<PathBuf>> {
 /// The text with the changes made. A value that equals the default is not written but removed.
 ///
 /// # Errors
-/// An unknown path, or every problem of the result.
+/// An unknown path, or every problem of the result; where mistakes are only taken out, others may stay.
 pub fn edit(text: &str, changes: &[Change]) -> Result<String> {
-    let mut text = text.to_owned();
+    let before = text;
+    let mut text = before.to_owned();
     if text.parse::<DocumentMut>().is_err() {
         check(&text).into_settings()?;
     }
     for change in changes {
         text = apply(&text, change)?;
     }
-    check(&text).into_settings()?;
+    let after = check(&text);
+    let mends = changes.iter().all(|change| change.value.is_null());
+    if !(mends && after.problems.len() < check(before).problems.len()) {
+        after.into_settings()?;
+    }
     Ok(text)
 }
 
 fn apply(text: &str, change: &Change) -> Result<String> {
     let path = KeyPath::parse(&change.path)?;
-    refuse_unknown(&path)?;
+    // What the file says and no setting means can be taken out, and nothing else be done with it.
+    if !(change.value.is_null() && stands_in(text, &path)) {
+        refuse_unknown(&path)?;
+    }
     let removed = take_out(text, &path);
     if change.value.is_null() {
         return Ok(removed);
@@ -107,6 +115,10 @@ fn apply(text: &str, change: &Change) -> Result<String> {
     // With problems both fall back to the default and look the same: keep the value, so that the problem is told.
     let is_default = changed.problems.len() <= plain.problems.len() && changed.settings == plain.settings;
     Ok(if is_default { removed } else { with })
+}
+
+fn stands_in(text: &str, path: &KeyPath) -> bool {
+    Document::parse(text).is_ok_and(|document| item_at(document.as_item(), path).is_some())
 }
 
 fn refuse_unknown(path: &KeyPath) -> Result<()> {

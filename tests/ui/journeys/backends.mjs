@@ -148,7 +148,10 @@ export const journeys = {
     await list(page).getByRole('button', { name: /attic/ }).click();
     const details = page.getByRole('group', { name: 'Details of attic' });
     await details.getByRole('button', { name: 'Switch off' }).click();
+    await page.getByText('attic is switched off').waitFor();
+    assert.equal(await list(page).getByText('attic').count(), 0);
     await page.getByRole('button', { name: 'Switch on: attic' }).click();
+    await page.getByText('attic is switched on').waitFor();
     await list(page).getByRole('button', { name: /attic/ }).click();
     await details.getByRole('button', { name: 'Remove', exact: true }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click();

@@ -1,6 +1,8 @@
 // The settings page.
 
-import { answering, assert, checkAccess, checkFits, eventually, failing, holding, signIn } from '../rig.mjs';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { assert, checkAccess, checkFits, eventually, failing, holding, signIn } from '../rig.mjs';
 
 const setting = async (engine, path) => path.split('.').reduce((node, part) => node[part], (await engine.rpc('settings.get')).settings);
 
@@ -109,13 +111,25 @@ export const journeys = {
     await checkAccess(page);
   },
 
-  async 'a mistake in the file is shown with its line'({ engine, open }) {
+  async 'a mistake in the file is shown with its line, and taken out with a press'({ startEngine, open }) {
+    const byHand = '# by hand\n[window]\nguide = false\n[log]\nkeep_days = 9\n';
+    const engine = await startEngine({ demo: false, settings: byHand });
+    const file = join(engine.folder, 'settings.toml');
     const page = await open();
-    const problem = { path: 'routing.threshold', message: '700 is not between 0 and 100', hint: 'set a number from 0 to 100', line: 7 };
-    await answering(page, { 'settings.problems': () => ({ problems: [problem], warnings: [] }) });
-    await signIn(page, await engine('full'), '#/settings');
-    await page.getByRole('region', { name: 'The settings file has mistakes' }).getByText('(line 7)').waitFor();
+    await signIn(page, engine, '#/settings');
+    await page.getByLabel('Port', { exact: true }).waitFor();
+    appendFileSync(file, 'kep_days = 3\n[routing]\nthreshold = 700\n');
+    const wrong = page.getByRole('region', { name: 'The settings file has mistakes' });
+    await wrong.getByText('(line 8)').waitFor();
+    await wrong.getByText('did you mean "keep_days"?').waitFor();
     await checkAccess(page);
+    await checkFits(page);
+    await wrong.getByRole('button', { name: 'Take it out: routing.threshold' }).click();
+    await page.getByRole('region', { name: 'Remarks on the settings file' }).getByText('(line 6)').waitFor();
+    await page.getByRole('button', { name: 'Take it out: log.kep_days' }).click();
+    await page.getByText('log.kep_days is out of the file').waitFor();
+    await eventually(async () => (await page.getByRole('region', { name: 'Remarks on the settings file' }).count()) === 0);
+    assert.equal(readFileSync(file, 'utf8'), byHand);
   },
 
   async 'loading and error'({ engine, open }) {

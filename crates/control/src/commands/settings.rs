@@ -41,7 +41,7 @@ pub struct SettingsSetReq {
 pub struct SettingChange {
     /// Path of the setting: `routing.threshold`.
     pub path: String,
-    /// Its new value; `null` goes back to the default.
+    /// Its new value; `null` goes back to the default, and takes out what is no setting at all.
     #[ts(type = "unknown")]
     pub value: Value,
 }

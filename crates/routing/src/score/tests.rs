@@ -125,6 +125,18 @@ fn each_signal_fires_on_what_it_is_named_for() {
 }
 
 #[test]
+fn one_thing_is_told_as_one() {
+    let why = |images, text: &str| {
+        let score = scored_in(text, Structure { images, ..Structure::default() });
+        score.points.into_iter().map(|point| point.why).collect::<Vec<_>>().join("; ")
+    };
+    assert!(why(1, "go on\n```\nx\n```").contains("1 code block"), "{}", why(1, "```\nx\n```"));
+    assert!(!why(1, "go on\n```\nx\n```").contains("blocks"));
+    assert!(why(1, "go on").ends_with("1 image"), "{}", why(1, "go on"));
+    assert!(why(2, "go on").ends_with("2 images"), "{}", why(2, "go on"));
+}
+
+#[test]
 fn points_name_their_words_strongest_first() {
     let score = scored("fix, refactor and prove it");
     let words = score.points.iter().find(|point| point.signal == Signal::ComplexWords);

@@ -77,13 +77,15 @@ fn a_protocol_of_clients_only_is_refused_with_what_to_take_instead() {
 
 #[test]
 fn types_are_told_in_words() {
-    let report = check("[server]\nport = 70000\nrequire_token = 1\n[routing]\nmax_local_tokens = \"all\"\n");
+    let report =
+        check("[server]\nport = 70000\nrequire_token = 1\n[routing]\nthreshold = 700\nmax_local_tokens = \"all\"\n");
     let told: Vec<_> = report.problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(
         told,
         [
             "invalid value: integer `70000`, expected a whole number from 0 to 65535",
             "invalid type: integer `1`, expected true or false",
+            "invalid value: integer `700`, expected a whole number from 0 to 100",
             "invalid value: string \"all\", expected \"auto\" or a number of tokens above 0",
         ]
     );

@@ -33,6 +33,27 @@ fn a_change_keeps_comments_order_and_unknown_keys() {
 }
 
 #[test]
+fn what_is_no_setting_can_be_taken_out_and_nothing_else() {
+    let text = "# mine\n[routing]\nthreshold = 65\ntreshold = 3 # a slip\n[windw]\nx = 1\n";
+    let changed = one(text, "routing.treshold", json!(null));
+    assert_eq!(changed, text.replace("treshold = 3 # a slip\n", ""));
+    assert_eq!(one(text, "windw", json!(null)), text.replace("[windw]\nx = 1\n", ""));
+    assert_eq!(refused(text, "routing.treshold", json!(4)).code(), "unknown_setting");
+    assert_eq!(refused(text, "routing.treshhold", json!(null)).code(), "unknown_setting");
+}
+
+#[test]
+fn of_several_mistakes_one_after_the_other_can_be_taken_out() {
+    let text = "[routing]\nthreshold = 700\n[log]\nkeep_days = \"long\"\n";
+    let once = one(text, "routing.threshold", json!(null));
+    assert_eq!(once, "[log]\nkeep_days = \"long\"\n");
+    assert_eq!(one(&once, "log.keep_days", json!(null)), "");
+    // A change of anything else would not be in force: it is refused as before.
+    assert_eq!(refused(text, "server.port", json!(4200)).code(), "invalid_settings");
+    assert_eq!(refused(text, "server.port", json!(null)).code(), "invalid_settings");
+}
+
+#[test]
 fn comments_at_the_end_of_the_file_stay_above_a_new_section() {
     assert_eq!(one("# only words\n", "log.keep_days", json!(3)), "# only words\n\n[log]\nkeep_days = 3\n");
     let text = "[log]\nkeep_days = 3\n# three is enough\n";

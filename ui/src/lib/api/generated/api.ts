@@ -2178,7 +2178,7 @@ export type SettingChange = {
  */
 path: string, 
 /**
- * Its new value; `null` goes back to the default.
+ * Its new value; `null` goes back to the default, and takes out what is no setting at all.
  */
 value: unknown, };
 

@@ -11,6 +11,8 @@ export const settings: Catalogue['settings'] = {
     hint: 'Bis sie behoben sind, gelten die letzten guten Einstellungen weiter.',
     warnings: 'Hinweise zur Einstellungsdatei',
     line: (line: number) => `Zeile ${line}`,
+    takeOut: 'Herausnehmen',
+    takenOut: (path: string) => `${path} steht nicht mehr in der Datei`,
   },
   look: {
     title: 'Fenster',

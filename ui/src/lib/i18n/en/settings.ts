@@ -10,6 +10,8 @@ export const settings = {
     hint: 'Until they are mended, the last good settings stay in force.',
     warnings: 'Remarks on the settings file',
     line: (line: number) => `line ${line}`,
+    takeOut: 'Take it out',
+    takenOut: (path: string) => `${path} is out of the file`,
   },
   look: {
     title: 'Window',

@@ -11,6 +11,8 @@ export const settings: Catalogue['settings'] = {
     hint: '在改正之前，继续使用上一次有效的设置。',
     warnings: '关于设置文件的提示',
     line: (line: number) => `第 ${line} 行`,
+    takeOut: '移除',
+    takenOut: (path: string) => `已从文件中移除 ${path}`,
   },
   look: {
     title: '窗口',
