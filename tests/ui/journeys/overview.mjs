@@ -1,6 +1,7 @@
 // The overview with its faces.
 
-import { answering, assert, checkAccess, eventually, failing, holding, signIn } from '../rig.mjs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { answering, assert, checkAccess, eventually, failing, goTo, holding, signIn } from '../rig.mjs';
 
 export const journeys = {
   async 'full: state, figures, the last hour, backends and what was out of the ordinary'({ engine, open }) {
@@ -36,6 +37,32 @@ export const journeys = {
     await eventually(async () => (await full.rpc('status')).mode === 'local');
     await page.keyboard.press('ArrowLeft');
     await eventually(async () => (await full.rpc('status')).mode === 'auto');
+  },
+
+  async 'a privacy rule that is mistyped keeps everything here, which is said first of all, until it is mended'({ startEngine, open }) {
+    const engine = await startEngine({});
+    await engine.ready();
+    const page = await open();
+    await signIn(page, engine);
+    await page.getByRole('main').getByText('Running', { exact: true }).waitFor();
+    const { file } = await engine.rpc('settings.get');
+    const good = readFileSync(file, 'utf8');
+    writeFileSync(file, `${good}\n[never_cloud]\ntext = ["falcon"]\n`);
+    const note = page.getByRole('alert').filter({ hasText: 'Everything stays on your machines until the settings are mended' });
+    await note.getByText(/did you mean "texts"\?/).waitFor();
+    await checkAccess(page);
+    const sentTo = async (backend) => {
+      await engine.ask('What is a rebase?', {}, { 'x-force-route': 'cloud' });
+      await eventually(async () => (await engine.rpc('requests.list')).records[0]?.decision.candidates[0].startsWith(`${backend}:`));
+    };
+    await sentTo('lmstudio');
+    await note.getByRole('link').click();
+    await page.getByRole('button', { name: 'Take it out: never_cloud.text' }).click();
+    await eventually(async () => (await engine.rpc('status')).held === null);
+    await goTo(page, '#/overview');
+    await eventually(async () => (await note.count()) === 0);
+    await sentTo('anthropic');
+    assert.equal(readFileSync(file, 'utf8').trim(), good.trim());
   },
 
   async 'a request is counted while the window looks on'({ engine, open }) {
