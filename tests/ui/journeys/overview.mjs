@@ -121,6 +121,8 @@ export const journeys = {
     await page.getByRole('link', { name: 'Overview' }).click();
     const hour = page.getByRole('region', { name: 'Last hour' });
     await hour.getByText('Loading…').waitFor({ state: 'attached' });
+    // What only a demonstration has comes with an answer of its own.
+    await page.getByRole('region', { name: 'Demonstration' }).waitFor();
     await checkAccess(page);
     const before = await page.getByRole('region', { name: 'Backends' }).boundingBox();
     release();

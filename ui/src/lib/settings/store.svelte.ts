@@ -13,10 +13,15 @@ class SettingsInForce {
   /** Where the user's file is. */
   file = $state('');
   error = $state.raw<CallError>();
+  /** How often something was changed here. */
+  #changes = 0;
 
   async load(): Promise<void> {
+    const before = this.#changes;
     try {
       const answer = await call('settings.get');
+      // What was changed meanwhile is newer than this answer.
+      if (before !== this.#changes) return await this.load();
       [this.tree, this.defaults, this.file, this.error] = [answer.settings, answer.defaults, answer.file, undefined];
     } catch (thrown) {
       this.error = CallError.from(thrown);
@@ -42,6 +47,7 @@ class SettingsInForce {
   /** Saves changes, all or none; gives what was wrong. The page shows them at once. */
   async save(...changes: SettingChange[]): Promise<CallError | undefined> {
     const before = this.tree;
+    this.#changes += 1;
     this.tree = changes.reduce((tree, { path, value }) => withValue(tree, path, value, this.defaults), this.tree ?? {});
     try {
       await call('settings.set', { changes });
