@@ -1,5 +1,8 @@
 //! Tells Tauri where things are, and sees to a page where the window was not built.
 
+#[path = "../packaging/linker.rs"]
+mod linker;
+
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -10,9 +13,10 @@ const CAPABILITIES: &str = "src-tauri/capabilities";
 const WINDOW: &str = "ui/dist";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    for watched in [CAPABILITIES, WINDOW, "src-tauri/build.rs"] {
+    for watched in [CAPABILITIES, WINDOW, "src-tauri/build.rs", "packaging/linker.rs"] {
         println!("cargo:rerun-if-changed={watched}");
     }
+    linker::pack_relocations();
     if !Path::new(WINDOW).join("index.html").exists() {
         use_placeholder()?;
     }
