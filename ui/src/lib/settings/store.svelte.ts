@@ -13,18 +13,20 @@ class SettingsInForce {
   /** Where the user's file is. */
   file = $state('');
   error = $state.raw<CallError>();
-  /** How often something was changed here. */
+  /** How often something was changed here, and asked for. */
   #changes = 0;
+  #loads = 0;
 
   async load(): Promise<void> {
-    const before = this.#changes;
+    const [before, mine] = [this.#changes, (this.#loads += 1)];
     try {
       const answer = await call('settings.get');
+      if (mine !== this.#loads) return;
       // What was changed meanwhile is newer than this answer.
       if (before !== this.#changes) return await this.load();
       [this.tree, this.defaults, this.file, this.error] = [answer.settings, answer.defaults, answer.file, undefined];
     } catch (thrown) {
-      this.error = CallError.from(thrown);
+      if (mine === this.#loads) this.error = CallError.from(thrown);
     }
   }
 

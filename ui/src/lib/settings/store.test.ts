@@ -42,3 +42,15 @@ test('a change that is refused is taken back, and what was asked meanwhile is as
   await loading;
   expect(settings.get('routing.threshold')).toBe(61);
 });
+
+test('an answer that was overtaken is let go', async () => {
+  const next = handHost();
+  const [first, second] = [settings.load(), settings.load()];
+  const [old, newer] = [await next('settings.get'), await next('settings.get')];
+  newer.fail(new Error('the database cannot be read'));
+  await second;
+  old.give(withThreshold(40));
+  await first;
+  expect(settings.error?.message).toBe('the database cannot be read');
+  expect(settings.get('routing.threshold')).not.toBe(40);
+});
