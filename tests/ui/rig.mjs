@@ -209,6 +209,19 @@ export async function failing(page, names, message = 'the database cannot be rea
   });
 }
 
+/**
+ * Presses "Try again" in a part of the page while the command still fails: it is asked once more. Then it may answer, and
+ * the button is pressed again, unless it is gone: some pages ask by themselves when something new happens.
+ */
+export async function tryAgain(page, part, command) {
+  const again = part.getByRole('button', { name: 'Try again' });
+  const asked = page.waitForRequest((request) => request.postData()?.includes(`"${command}"`) ?? false);
+  await again.click();
+  await asked;
+  await page.unroute('**/api/rpc');
+  await again.click({ timeout: 3000 }).catch(() => {});
+}
+
 /** Commands that answer something else from now on: `{ 'models.list': (real) => other }`. */
 export async function answering(page, answers) {
   await page.route('**/api/rpc', async (route) => {

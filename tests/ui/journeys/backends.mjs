@@ -3,7 +3,7 @@
 import { createServer } from 'node:http';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { answering, assert, checkAccess, checkFits, eventually, failing, holding, signIn } from '../rig.mjs';
+import { answering, assert, checkAccess, checkFits, eventually, failing, holding, signIn, tryAgain } from '../rig.mjs';
 
 const list = (page) => page.getByRole('region', { name: 'Backends', exact: true });
 
@@ -210,8 +210,7 @@ export const journeys = {
     await failing(other, ['backends.list']);
     await signIn(other, full, '#/backends');
     await list(other).getByRole('alert').getByText(/look at the log file/i).waitFor();
-    await other.unroute('**/api/rpc');
-    await list(other).getByRole('button', { name: 'Try again' }).click();
+    await tryAgain(other, list(other), 'backends.list');
     await list(other).getByText('LM Studio').waitFor();
   },
 };

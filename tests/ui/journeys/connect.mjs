@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { assert, checkAccess, failing, holding, signIn } from '../rig.mjs';
+import { assert, checkAccess, failing, holding, signIn, tryAgain } from '../rig.mjs';
 
 const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText());
 
@@ -119,8 +119,7 @@ export const journeys = {
     await page.getByRole('navigation').getByRole('link', { name: 'Connect' }).click();
     await page.getByRole('alert').getByText('look at the log file').waitFor();
     await checkAccess(page);
-    await page.unroute('**/api/rpc');
-    await page.getByRole('button', { name: 'Try again' }).click();
+    await tryAgain(page, page, 'connect.env');
     await page.getByText('Other clients').waitFor();
   },
 };

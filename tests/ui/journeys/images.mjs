@@ -1,6 +1,6 @@
 // The gallery of described images.
 
-import { checkAccess, checkFits, eventually, failing, holding, signIn } from '../rig.mjs';
+import { checkAccess, checkFits, eventually, failing, holding, signIn, tryAgain } from '../rig.mjs';
 
 // A red and a blue square of 8 by 8 pixels.
 const RED = 'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGP4z8CAFWEXHbQSACj/P8Fu7N9hAAAAAElFTkSuQmCC';
@@ -78,8 +78,7 @@ export const journeys = {
     await failing(other, ['images.list']);
     await signIn(other, full, '#/images');
     await other.getByRole('alert').getByText('the database cannot be read').waitFor();
-    await other.unroute('**/api/rpc');
-    await other.getByRole('button', { name: 'Try again' }).click();
+    await tryAgain(other, other, 'images.list');
     await tiles(other).first().waitFor();
   },
 };

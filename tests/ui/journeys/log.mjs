@@ -1,6 +1,6 @@
 // The live log and the detail of a request.
 
-import { answering, assert, checkAccess, checkFits, eventually, failing, goTo, holding, signIn } from '../rig.mjs';
+import { answering, assert, checkAccess, checkFits, eventually, failing, goTo, holding, signIn, tryAgain } from '../rig.mjs';
 
 const rows = (page) => page.locator('tbody tr');
 
@@ -198,8 +198,7 @@ export const journeys = {
     await page.getByRole('searchbox').fill('quota');
     await page.getByRole('alert').getByText('look at the log file').waitFor();
     await checkAccess(page);
-    await page.unroute('**/api/rpc');
-    await page.getByRole('button', { name: 'Try again' }).click();
+    await tryAgain(page, page, 'requests.list');
     await page.getByRole('alert').waitFor({ state: 'detached' });
   },
 

@@ -1,6 +1,6 @@
 // Models and the roles they are given.
 
-import { answering, assert, checkAccess, checkFits, eventually, failing, holding, signIn } from '../rig.mjs';
+import { answering, assert, checkAccess, checkFits, eventually, failing, holding, signIn, tryAgain } from '../rig.mjs';
 
 const roles = (page) => page.getByRole('region', { name: 'Roles' });
 const checks = (page) => page.getByRole('region', { name: 'Check-up' });
@@ -107,13 +107,7 @@ export const journeys = {
     await failing(other, ['models.list']);
     await signIn(other, full, '#/models');
     await table(other).getByRole('alert').getByText('the database cannot be read').waitFor();
-    const again = table(other).getByRole('button', { name: 'Try again' });
-    const asked = other.waitForRequest((request) => request.postData()?.includes('models.list'));
-    await again.click();
-    await asked;
-    await other.unroute('**/api/rpc');
-    // A server that says something new has the page ask by itself, and the button is gone.
-    await again.click({ timeout: 3000 }).catch(() => {});
+    await tryAgain(other, table(other), 'models.list');
     await table(other).getByText('Devstral Small 2').waitFor();
   },
 
@@ -182,8 +176,7 @@ export const journeys = {
     await failing(broken, ['doctor.last']);
     await signIn(broken, full, '#/models');
     await checks(broken).getByRole('alert').getByText('the database cannot be read').waitFor();
-    await broken.unroute('**/api/rpc');
-    await checks(broken).getByRole('button', { name: 'Try again' }).click();
+    await tryAgain(broken, checks(broken), 'doctor.last');
     await checks(broken).getByText('Nothing checked yet').waitFor();
   },
 

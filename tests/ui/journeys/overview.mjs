@@ -1,7 +1,7 @@
 // The overview with its faces.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { answering, assert, checkAccess, eventually, failing, goTo, holding, signIn } from '../rig.mjs';
+import { answering, assert, checkAccess, eventually, failing, goTo, holding, signIn, tryAgain } from '../rig.mjs';
 
 export const journeys = {
   async 'full: state, figures, the last hour, backends and what was out of the ordinary'({ engine, open }) {
@@ -140,8 +140,7 @@ export const journeys = {
     const hour = page.getByRole('region', { name: 'Last hour' });
     await hour.getByRole('alert').getByText('look at the log file').waitFor();
     await checkAccess(page);
-    await page.unroute('**/api/rpc');
-    await hour.getByRole('button', { name: 'Try again' }).click();
+    await tryAgain(page, hour, 'requests.timeline');
     await page.getByRole('img', { name: /requests in the last hour/ }).waitFor();
   },
 

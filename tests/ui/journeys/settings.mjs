@@ -2,7 +2,7 @@
 
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { assert, checkAccess, checkFits, eventually, failing, holding, signIn } from '../rig.mjs';
+import { assert, checkAccess, checkFits, eventually, failing, holding, signIn, tryAgain } from '../rig.mjs';
 
 const setting = async (engine, path) => path.split('.').reduce((node, part) => node[part], (await engine.rpc('settings.get')).settings);
 
@@ -144,8 +144,7 @@ export const journeys = {
     await failing(other, ['settings.get']);
     await other.evaluate(() => (location.hash = '#/settings'));
     await other.getByRole('alert').getByText('the database cannot be read').waitFor();
-    await other.unroute('**/api/rpc');
-    await other.getByRole('button', { name: 'Try again' }).click();
+    await tryAgain(other, other, 'settings.get');
     await other.getByLabel('Port', { exact: true }).waitFor();
   },
 };
