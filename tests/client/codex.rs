@@ -90,7 +90,7 @@ impl Rig {
         }
         for record in self.records().await {
             assert_eq!((record.path.as_str(), record.protocol_in.as_str()), ("/v1/responses", "openai_responses"));
-            assert!(record.status == 200 && record.error.is_none(), "{:?}\n{:#?}", record.error, record.attempts);
+            assert!(record.status == 200 && record.error.is_none(), "{record:#?}");
         }
     }
 }

@@ -138,8 +138,35 @@ async fn a_client_that_leaves_stops_the_backend() {
                 stand.wait_for("the end", async |stand| (stand.engine.running.now() == 0).then_some(())).await;
                 let record = stand.record().await;
                 assert_eq!(record.outcome, Outcome::Cancelled, "{streamed} {in_mid_stream} {record:?}");
+                let [attempt] = record.attempts.as_slice() else { panic!("{record:?}") };
+                assert_eq!((attempt.status, attempt.error.as_deref()), (None, Some("the client left")));
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_after_the_last_word_had_its_answer() {
+    for (sim, stand) in both_ways("").await {
+        let answer = Answer::text("One two three four.");
+        sim.script(answer.clone());
+        stand.post("/v1/messages", &ask_streamed("say hello")).await;
+        // The same answer, after which the server keeps the connection open.
+        let call = sim.calls().pop().unwrap();
+        sim.script(answer.clone());
+        let alone = stand.http().post(format!("{}{}", sim.url(), call.path)).body(call.raw);
+        let alone = alone.header("content-type", "application/json").header("anthropic-version", "2023-06-01");
+        let bytes = alone.header("x-api-key", "sim").send().await.unwrap().bytes().await.unwrap().len();
+        sim.script(answer.with_fault(Fault::SilentAfter { bytes }));
+        let mut opened = stand.open("/v1/messages", &ask_streamed("say hello"), &[]).await;
+        read_until(&mut opened, |text| text.contains("message_stop")).await;
+        drop(opened);
+        stand.wait_for("the end", async |stand| (stand.engine.running.now() == 0).then_some(())).await;
+        let record = stand.record().await;
+        assert_eq!((record.outcome, record.status), (Outcome::Ok, 200), "{record:?}");
+        assert!(record.usage.input > 0 && record.usage.output > 0, "{record:?}");
+        let [attempt] = record.attempts.as_slice() else { panic!("{record:?}") };
+        assert_eq!((attempt.status, attempt.error.as_deref()), (Some(200), None));
     }
 }
 

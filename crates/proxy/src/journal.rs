@@ -32,6 +32,8 @@ pub(crate) struct Journal {
     reported: Option<u64>,
     login: Login,
     asides: Asides,
+    /// The try that runs, for when the client leaves in it.
+    open: Option<(AttemptRecord, Instant)>,
     pub(crate) record: Record,
 }
 
@@ -79,6 +81,7 @@ impl Journal {
             reported: None,
             login: Login::default(),
             asides: call.asides.clone(),
+            open: None,
             record,
         }
     }
@@ -108,12 +111,21 @@ impl Journal {
     }
 
     /// A try begins.
-    pub(crate) fn try_at(&self, candidate: &Candidate, backoff: Duration) -> Try {
+    pub(crate) fn try_at(&mut self, candidate: &Candidate, backoff: Duration) -> Try {
+        let attempt = AttemptRecord {
+            backend: candidate.model.backend.clone(),
+            model: candidate.model.model.clone(),
+            error: Some("the client left".into()),
+            backoff_ms: whole_millis(backoff),
+            ..AttemptRecord::default()
+        };
+        self.open = Some((attempt, Instant::now()));
         Try { model: candidate.model.clone(), began: Instant::now(), queued: Duration::ZERO, ahead: 0, backoff }
     }
 
     /// A try is over.
     pub(crate) fn tried(&mut self, entry: Try, miss: Option<&Miss>) {
+        self.open = None;
         self.record.queued_ms += whole_millis(entry.queued);
         self.record.attempts.push(AttemptRecord {
             backend: entry.model.backend,
@@ -174,6 +186,16 @@ impl Journal {
         self.login = login;
     }
 
+    /// The try the client left in, after the last word of the answer or before.
+    fn close_try(&mut self) {
+        let Some((mut attempt, began)) = self.open.take() else { return };
+        attempt.duration_ms = millis(began);
+        if self.record.outcome == Outcome::Ok {
+            (attempt.status, attempt.error) = (Some(200), None);
+        }
+        self.record.attempts.push(attempt);
+    }
+
     /// What it cost, counted into the day.
     fn settle(&mut self) {
         let engine = &self.engine;
@@ -186,6 +208,7 @@ impl Drop for Journal {
     fn drop(&mut self) {
         self.record.duration_ms = millis(self.started);
         self.record.asides = self.asides.so_far();
+        self.close_try();
         self.settle();
         let record = std::mem::take(&mut self.record);
         // Every request has its record; the file is for what goes on around them.

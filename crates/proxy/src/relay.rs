@@ -86,6 +86,8 @@ pub(crate) struct Learned {
     pub(crate) stop: Option<StopReason>,
     /// It said something or called a tool.
     pub(crate) spoke: bool,
+    /// It was said to its end.
+    pub(crate) ended: bool,
     /// What recovery did.
     pub(crate) report: Report,
 }
@@ -158,6 +160,11 @@ impl Relay<'_> {
             }
         }
         self.line.flush().await;
+        if stream.learned.ended {
+            // Clients hang up at the last word, not at the end of the connection: theirs was a whole answer.
+            self.journal.usage(&stream.learned.usage);
+            self.journal.done(Outcome::Ok, 200);
+        }
     }
 
     async fn end(&mut self, mut stream: Stream<'_>) -> Result<Learned, Miss> {

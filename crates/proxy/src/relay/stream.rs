@@ -161,6 +161,7 @@ impl Hearer<'_> {
             }
             other => {
                 self.learned.spoke = self.learned.spoke || speaks(&other);
+                self.learned.ended = self.learned.ended || matches!(other, Event::End);
                 if let Event::Delta(Delta::Text(text)) = &other
                     && self.keep_text
                     && self.learned.text.len() < KEPT_TEXT
