@@ -39,15 +39,11 @@ impl User {
         let log = std::fs::File::create(home.path().join("systemd.log")).unwrap();
         let systemd = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut user = Self { home, systemd };
-        let start = Instant::now();
-        while user.systemctl(&["show-environment"]).code != 0 {
-            let ended = user.systemd.try_wait().unwrap().is_some();
-            if ended && !is_root() {
-                println!("skipped: systemd may not run here: {}", user.log());
-                return None;
-            }
-            assert!(!ended && start.elapsed() < PATIENCE, "systemd does not answer: {}", user.log());
-            std::thread::sleep(Duration::from_millis(50));
+        user.until("systemd answers", |user| user.has_ended() || user.systemctl(&["show-environment"]).code == 0);
+        if user.has_ended() {
+            assert!(!is_root(), "systemd ended: {}", user.log());
+            println!("skipped: systemd may not run here: {}", user.log());
+            return None;
         }
         Some(user)
     }
@@ -76,11 +72,15 @@ impl User {
         said.code == 0 && said.json()["address"].is_string()
     }
 
-    fn until(&self, what: &str, is_true: impl Fn() -> bool) {
+    fn has_ended(&mut self) -> bool {
+        self.systemd.try_wait().unwrap().is_some()
+    }
+
+    /// Asks again and again; each question starts a program, which is pause enough.
+    fn until(&mut self, what: &str, is_true: impl Fn(&mut Self) -> bool) {
         let start = Instant::now();
-        while !is_true() {
+        while !is_true(self) {
             assert!(start.elapsed() < PATIENCE, "never: {what}\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -108,14 +108,14 @@ fn is_root() -> bool {
 
 #[test]
 fn a_real_systemd_starts_it_brings_it_back_after_a_crash_and_lets_it_go() {
-    let Some(user) = User::new() else { return };
+    let Some(mut user) = User::new() else { return };
     let said = user.run(&["service", "install"]).good();
     assert!(said.out.contains("the engine answers on http://127.0.0.1:"), "{said:?}");
     assert_eq!(user.systemctl(&["is-enabled", "branchline"]).out.trim(), "enabled");
     let first = user.process();
     assert!(first != "0" && user.answers());
     assert!(Command::new("kill").args(["-KILL", &first]).status().unwrap().success());
-    user.until("it is there again", || !["0", first.as_str()].contains(&user.process().as_str()) && user.answers());
+    user.until("it is there again", |user| !["0", first.as_str()].contains(&user.process().as_str()) && user.answers());
     // Once more is a restart with what is written now; the unit is one systemd has nothing to say against.
     let second = user.process();
     user.run(&["service", "install"]).good();
