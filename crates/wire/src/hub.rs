@@ -47,3 +47,33 @@ pub fn plain_text(content: &Content<'_>) -> String {
         }
     }
 }
+
+/// The same in the form it has on the wire, which is as good where it only travels.
+#[must_use]
+pub fn joined_text<'c>(content: &'c Content<'_>) -> Text<'c> {
+    let blocks = match content {
+        Content::Text(text) => return text.borrowed(),
+        Content::Blocks(blocks) => blocks,
+    };
+    let mut texts = blocks.iter().filter_map(Block::text);
+    let mut all = texts.next().map(Text::borrowed).unwrap_or_default();
+    for text in texts {
+        all.push(&Text::escaped("\\n\\n"));
+        all.push(text);
+    }
+    all
+}
+
+/// Instructions as a part of the user's turn, marked as not being the user's own words. `None` where nothing is said.
+#[must_use]
+pub fn reminder(content: &Content<'_>) -> Option<Text<'static>> {
+    let text = joined_text(content);
+    let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
+    if text.starts_with("<system-reminder>") {
+        return Some(text.into_owned());
+    }
+    Some(Text::escaped_owned(format!("<system-reminder>\\n{}\\n</system-reminder>", text.as_escaped())))
+}

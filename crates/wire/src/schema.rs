@@ -13,6 +13,8 @@ use crate::json::{Cursor, Error};
 mod memo;
 mod reduce;
 
+pub(crate) use memo::value;
+
 /// Higher bounds of lengths are left out: grammar builders unroll them (anthropics/claude-code#82495,
 /// NousResearch/hermes-agent#67349).
 const BIGGEST_REPETITION: u64 = 512;

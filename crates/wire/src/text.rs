@@ -71,6 +71,26 @@ impl<'a> Text<'a> {
         rest.is_empty() || (rest.starts_with('\\') && self.decode().trim().is_empty())
     }
 
+    /// Without the white space around it, as [`str::trim`] does it with the text that is read.
+    #[must_use]
+    pub fn trim(&self) -> Text<'_> {
+        let (mut from, mut to) = (0, self.0.len());
+        while let Some(length) = blank_at_start(&self.0[from..to]) {
+            from += length;
+        }
+        while let Some(length) = blank_at_end(&self.0[from..to]) {
+            to -= length;
+        }
+        Text(Cow::Borrowed(&self.0[from..to]))
+    }
+
+    /// Whether it reads like a text that begins with `plain`.
+    #[must_use]
+    pub fn starts_with(&self, plain: &str) -> bool {
+        let first = self.0.split('\\').next().unwrap_or_default();
+        if first.len() >= plain.len() { first.starts_with(plain) } else { self.decode().starts_with(plain) }
+    }
+
     /// Whether it reads as `plain`.
     #[must_use]
     pub fn is(&self, plain: &str) -> bool {
@@ -125,6 +145,36 @@ pub fn escape_into(plain: &str, out: &mut String) {
         rest = &rest[at + 1..];
     }
     out.push_str(rest);
+}
+
+/// Bytes of the white space a text in escaped form begins with: one character or one escape.
+fn blank_at_start(inside: &str) -> Option<usize> {
+    let first = inside.chars().next()?;
+    if first != '\\' {
+        return first.is_whitespace().then(|| first.len_utf8());
+    }
+    let length = escape_length(inside);
+    Text::escaped(inside.get(..length)?).decode().trim().is_empty().then_some(length)
+}
+
+/// The same of its end.
+fn blank_at_end(inside: &str) -> Option<usize> {
+    let last = inside.chars().next_back()?;
+    if last.is_whitespace() {
+        return Some(last.len_utf8());
+    }
+    [2, 6].into_iter().find(|length| {
+        let Some(at) = inside.len().checked_sub(*length) else { return false };
+        let Some(escape) = inside.get(at..).filter(|tail| tail.starts_with('\\')) else { return false };
+        // A backslash that is itself escaped begins nothing.
+        let before = inside.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        before.is_multiple_of(2) && escape_length(escape) == *length && Text::escaped(escape).decode().trim().is_empty()
+    })
+}
+
+/// Bytes of the escape a text begins with.
+fn escape_length(inside: &str) -> usize {
+    if inside.as_bytes().get(1) == Some(&b'u') { 6 } else { 2 }
 }
 
 fn first_to_escape(bytes: &[u8]) -> Option<usize> {
@@ -201,6 +251,19 @@ mod tests {
         fn plain_text_survives_escaping(plain in any::<String>()) {
             let text = Text::plain(&plain);
             prop_assert_eq!(text.decode(), plain.as_str());
+        }
+
+        #[test]
+        fn trimming_reads_like_trimming_what_is_read(inside in r#"([ \u{a0}a]|\\([ntrbf/"\\]|u0020|u00a0|u000B|u0061)){0,12}"#) {
+            let text = Text::escaped(&inside);
+            let trimmed = text.trim();
+            let whole = text.decode();
+            prop_assert_eq!(trimmed.decode(), whole.trim());
+            let read = trimmed.decode();
+            for end in (0..=read.len()).filter(|end| read.is_char_boundary(*end)) {
+                prop_assert!(trimmed.starts_with(&read[..end]));
+            }
+            prop_assert!(!trimmed.starts_with("aaab"));
         }
 
         #[test]

@@ -3,7 +3,7 @@
 //! Chat templates of local models refuse them, and moving them to the front would change the beginning of every later
 //! request, so that the server reads the whole prompt again. The same message always folds to the same text.
 
-use crate::hub::{Block, BlockKind, Content, Dropped, Message, Request, Role, plain_text};
+use crate::hub::{Block, BlockKind, Content, Dropped, Message, Request, Role, joined_text, reminder};
 use crate::text::Text;
 
 pub(super) fn fold(request: &mut Request<'_>) -> Vec<Dropped> {
@@ -49,22 +49,9 @@ fn note_lost(at: usize, message: &Message<'_>, dropped: &mut Vec<Dropped>) {
     }
 }
 
-/// The text, marked as not being the user's own words.
-fn reminder(content: &Content<'_>) -> Option<Text<'static>> {
-    let text = plain_text(content);
-    let text = text.trim();
-    if text.is_empty() {
-        return None;
-    }
-    if text.starts_with("<system-reminder>") {
-        return Some(Text::plain(text).into_owned());
-    }
-    Some(Text::plain(&format!("<system-reminder>\n{text}\n</system-reminder>")).into_owned())
-}
-
 /// Instructions before the first turn belong to the system prompt.
 fn to_system(request: &mut Request<'_>, content: &Content<'_>) {
-    let text = Text::plain(plain_text(content).trim()).into_owned();
+    let text = joined_text(content).trim().into_owned();
     request.system.make_blocks().push(Block::from_text(text));
     request.touched.system = true;
 }

@@ -6,6 +6,7 @@
 //! for a call it can run.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value as Schema;
 
@@ -24,7 +25,7 @@ type Out<'o> = &'o mut dyn FnMut(Event<'_>);
 pub(super) struct Native {
     id: Text<'static>,
     name: Text<'static>,
-    schema: Schema,
+    schema: Arc<Schema>,
     /// Its block was begun.
     opened: bool,
     flow: Flow,
@@ -53,7 +54,7 @@ enum Fate {
 }
 
 impl Native {
-    pub(super) fn new(id: &Text<'_>, name: &Text<'_>, schema: Schema) -> Self {
+    pub(super) fn new(id: &Text<'_>, name: &Text<'_>, schema: Arc<Schema>) -> Self {
         Self {
             id: id.clone().into_owned(),
             name: name.clone().into_owned(),
@@ -204,7 +205,7 @@ impl Native {
 
     /// The schema of the value that is being read.
     fn schema_here(&self) -> &Schema {
-        self.path.iter().fold(&self.schema, |schema, key| match key {
+        self.path.iter().fold(&*self.schema, |schema, key| match key {
             Some(key) => &schema["properties"][key],
             None => &schema["items"],
         })

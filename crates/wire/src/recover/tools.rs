@@ -1,11 +1,13 @@
 //! The tools of a request, as recovery needs them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::hub;
 use crate::json::Json;
+use crate::schema;
 
 /// Names and schemas.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +23,8 @@ pub(super) struct Tool<'t> {
 
 impl Tool<'_> {
     /// Its schema; `Null` where it has none.
-    pub(super) fn schema(&self) -> Value {
-        self.schema.and_then(|schema| serde_json::from_str(schema).ok()).unwrap_or_default()
+    pub(super) fn schema(&self) -> Arc<Value> {
+        self.schema.map(schema::value).unwrap_or_default()
     }
 }
 

@@ -4,16 +4,39 @@
 //! without it the schemas cost as much as the rest of the translation.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
+use serde_json::Value;
 
 use crate::hub::Dropped;
 
 /// Bytes of schemas that are remembered; when more come, all are forgotten. A session's tools take some 50 KB.
 const MOST_BYTES: usize = 1 << 20;
 
+/// Schemas that are kept as values, which take some ten times their bytes: those of the tools a model calls.
+const MOST_VALUES: usize = 32;
+/// Bytes of the longest one of them.
+const LONGEST_VALUE: usize = 16 * 1024;
+
 static MEMO: LazyLock<Mutex<Memo>> = LazyLock::new(Mutex::default);
+static VALUES: LazyLock<Mutex<HashMap<Box<str>, Arc<Value>, RandomState>>> = LazyLock::new(Mutex::default);
+
+/// A schema to look things up in: `Null` where it is no JSON.
+pub(crate) fn value(raw: &str) -> Arc<Value> {
+    if let Some(known) = VALUES.lock().unwrap_or_else(PoisonError::into_inner).get(raw) {
+        return Arc::clone(known);
+    }
+    let value: Arc<Value> = Arc::new(serde_json::from_str(raw).unwrap_or_default());
+    if raw.len() <= LONGEST_VALUE {
+        let mut values = VALUES.lock().unwrap_or_else(PoisonError::into_inner);
+        if values.len() >= MOST_VALUES {
+            values.clear();
+        }
+        values.insert(raw.into(), Arc::clone(&value));
+    }
+    value
+}
 
 #[derive(Debug, Default)]
 struct Memo {

@@ -3,7 +3,7 @@
 
 use super::{Writer, block, content, extra, kind, role};
 use crate::codec::anthropic::is_foreign_signature;
-use crate::hub::{Block, BlockKind, Content, Dropped, Message, Request, Role, plain_text};
+use crate::hub::{Block, BlockKind, Content, Dropped, Message, Request, Role, joined_text, reminder};
 use crate::text::Text;
 use crate::{Dialect, Protocol, ids};
 
@@ -142,21 +142,6 @@ fn may_stay(messages: &[Message<'_>], at: usize) -> bool {
     after_user && messages.get(at + 1).is_none_or(|next| next.role == Role::Assistant)
 }
 
-/// Instructions as text of the user's turn.
-fn reminder(content: &Content<'_>) -> Option<Text<'static>> {
-    let text = plain_text(content);
-    let text = text.trim();
-    if text.is_empty() {
-        return None;
-    }
-    let wrapped = if text.starts_with("<system-reminder>") {
-        text.to_owned()
-    } else {
-        format!("<system-reminder>\n{text}\n</system-reminder>")
-    };
-    Some(Text::plain(&wrapped).into_owned())
-}
-
 /// Answers every call in the very next turn, and turns results without a call into text.
 fn pair(list: &mut Vec<Turn<'_, '_>>) {
     let mut at = 0;
@@ -249,8 +234,8 @@ impl Turns<'_, '_> {
 
     /// The member `system`, with the instructions that stood before the first turn behind it.
     pub(super) fn write_system(&self, request: &Request<'_>, out: &mut Writer) {
-        let more: Vec<_> = self.leading.iter().map(|message| plain_text(&message.content)).collect();
-        let more: Vec<_> = more.iter().filter(|text| !text.trim().is_empty()).collect();
+        let more = self.leading.iter().map(|message| joined_text(&message.content));
+        let more: Vec<_> = more.filter(|text| !text.is_blank()).collect();
         if more.is_empty() {
             if !request.system.is_empty() {
                 out.key("system");
@@ -263,7 +248,7 @@ impl Turns<'_, '_> {
             Content::Text(text) => vec![Piece::Text(text)],
             Content::Blocks(blocks) => blocks.iter().map(Piece::Block).collect(),
         };
-        pieces.extend(more.iter().map(|text| Piece::Made(Text::plain(text).into_owned())));
+        pieces.extend(more.into_iter().map(|text| Piece::Made(text.into_owned())));
         out.key("system").list(pieces, |piece, out| piece.write(out));
     }
 }
