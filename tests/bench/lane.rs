@@ -99,6 +99,8 @@ impl Lane {
         Ok(request
             .header(header::CONTENT_TYPE, "application/json")
             .header("anthropic-version", "2023-06-01")
+            // Claude Code names its session in every request.
+            .header("x-claude-code-session-id", "0b54d5f0-5b0e-4e6a-9d3e-6a1d2c7f8e90")
             .send()
             .await?)
     }

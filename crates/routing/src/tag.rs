@@ -4,6 +4,7 @@
 //! time, so that no model sees it and every request of a conversation begins with the same bytes.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use branchline_wire::hub::{Block, Content, Request, Role};
 use branchline_wire::text::Text;
@@ -13,6 +14,8 @@ use crate::turn::human_of_turn;
 use crate::{Catalog, Target};
 
 const WORD: &[u8] = b"branchline:";
+/// Every body is searched.
+static FINDER: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new(WORD));
 /// Longest route a tag may name.
 const LONGEST: usize = 200;
 
@@ -28,7 +31,7 @@ pub struct Tags {
 /// Whether a body may hold a tag at all. Nearly none does, and no other step is needed then.
 #[must_use]
 pub fn may_hold(body: &[u8]) -> bool {
-    memmem::find(body, WORD).is_some()
+    FINDER.find(body).is_some()
 }
 
 /// Finds the tags of a request that was decoded from `body`. A tag that names no route is text somebody pasted.
@@ -82,7 +85,7 @@ fn cuts(text: &str, body: &str, catalog: &Catalog) -> Vec<Range<usize>> {
 /// Tags in a text, escaped or not, with their places. The white space behind one goes with it.
 fn tags(text: &str) -> Vec<(Range<usize>, String)> {
     let mut found = Vec::new();
-    for at in memmem::find_iter(text.as_bytes(), WORD) {
+    for at in FINDER.find_iter(text.as_bytes()) {
         let (before, after) = (&text[..at], &text[at + WORD.len()..]);
         let Some(open) = ["<", r"\u003c", r"\u003C"].into_iter().find(|open| before.ends_with(open)) else { continue };
         let ends = [">", r"\u003e", r"\u003E"].into_iter().filter_map(|close| Some((after.find(close)?, close)));

@@ -118,8 +118,8 @@ pub fn read(request: &Request<'_>, prompt_tokens: u64, subagent: bool) -> Turn {
 
 /// What the human says in the turn a request belongs to, and where; `None` where no human says anything.
 pub(crate) fn human_of_turn(messages: &[Message<'_>]) -> Option<(usize, String)> {
-    let at = turn_start(messages)?;
-    Some((at, human_text_around(messages, at)))
+    let (at, own) = last_said(messages)?;
+    Some((at, with_words_before(messages, at, own)))
 }
 
 /// The fingerprint of the turn that begins with this message, whether it is the last one or an older one.
@@ -127,24 +127,28 @@ pub(crate) fn human_of_turn(messages: &[Message<'_>]) -> Option<(usize, String)>
 #[must_use]
 pub fn fingerprint_at(messages: &[Message<'_>], at: usize) -> Option<u64> {
     let message = messages.get(at).filter(|message| message.role == Role::User)?;
-    if human_text(&message.content).is_empty() {
-        return None;
-    }
-    Some(fingerprint(&human_text_around(messages, at), at))
+    let own = Some(human_text(&message.content)).filter(|own| !own.is_empty())?;
+    Some(fingerprint(&with_words_before(messages, at, own), at))
 }
 
 /// Index of the message the turn begins with: the last one in which the human says something.
 #[must_use]
 pub fn turn_start(messages: &[Message<'_>]) -> Option<usize> {
-    messages.iter().rposition(|message| message.role == Role::User && !human_text(&message.content).is_empty())
+    last_said(messages).map(|(at, _)| at)
 }
 
-/// Two user messages in a row are one word of the human (an attached picture, a compaction).
-fn human_text_around(messages: &[Message<'_>], at: usize) -> String {
-    let first = messages[..at].iter().rposition(|m| m.role != Role::User).map_or(0, |n| n + 1);
-    let texts: Vec<String> =
-        messages[first..=at].iter().map(|m| human_text(&m.content)).filter(|text| !text.is_empty()).collect();
-    texts.join("\n\n")
+/// The last message in which the human says something, and what.
+fn last_said(messages: &[Message<'_>]) -> Option<(usize, String)> {
+    let of_user = messages.iter().enumerate().rev().filter(|(_, message)| message.role == Role::User);
+    let mut texts = of_user.map(|(at, message)| (at, human_text(&message.content)));
+    texts.find(|(_, text)| !text.is_empty())
+}
+
+/// Two user messages in a row are one word of the human (an attached picture, a compaction): `own` is that of the last.
+fn with_words_before(messages: &[Message<'_>], at: usize, own: String) -> String {
+    let before = messages[..at].iter().rev().take_while(|message| message.role == Role::User);
+    let texts = before.map(|message| human_text(&message.content)).filter(|text| !text.is_empty());
+    texts.fold(own, |behind, text| text + "\n\n" + &behind)
 }
 
 /// The human's own words in one message.

@@ -1,6 +1,6 @@
 //! The thread that owns the database.
 //!
-//! Records wait in a batch until it is large or old enough. Whatever else is asked commits the
+//! Records and learned facts wait in a batch until it is large or old enough. Whatever else is asked commits the
 //! batch first, so that everyone reads what was handed in before. The batch is filled by whoever
 //! hands in; the thread is woken for the first record of a batch and for a full one, not for each.
 
@@ -40,7 +40,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { queue: 1024, batch: 64, delay: Duration::from_millis(50), body_bytes: 16 * 1024 * 1024 }
+        Self { queue: 1024, batch: 64, delay: Duration::from_millis(200), body_bytes: 16 * 1024 * 1024 }
     }
 }
 

@@ -21,11 +21,13 @@ pub struct Batch {
     pub records: Vec<Arc<Record>>,
     /// Images that were used once more, and when.
     pub touched: Vec<(ImageKey, Timestamp)>,
+    /// Learned facts, text by key.
+    pub facts: Vec<(String, String)>,
 }
 
 impl Batch {
     pub(super) fn len(&self) -> usize {
-        self.records.len() + self.touched.len()
+        self.records.len() + self.touched.len() + self.facts.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

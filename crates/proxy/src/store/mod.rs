@@ -371,18 +371,9 @@ impl Store {
 
     /// Hands a fact in and returns at once; `false` when too much waits already and it is lost.
     pub fn note_fact(&self, key: impl Into<String>, value: impl Into<String>) -> bool {
-        let (key, value) = (key.into(), value.into());
-        let job = Box::new(move |backing: &mut dyn Backing| {
-            backing.set_fact(&key, Some(&value)).is_err_and(|error| {
-                tracing::warn!(%error, key, "a fact was not kept");
-                error.is_damage()
-            })
-        });
-        let taken = self.actor.try_send(Message::Call(job)).is_ok();
-        if !taken {
-            tracing::warn!("a fact was not kept: too many waiting");
-        }
-        taken
+        let fact = (key.into(), value.into());
+        let taken = self.hand_in(|batch| batch.facts.push(fact));
+        taken.inspect_err(|why| tracing::warn!(why, "a fact was not kept")).is_ok()
     }
 
     /// # Errors

@@ -276,7 +276,7 @@ async fn a_full_batch_is_written_without_waiting_for_its_time() {
     let path = folder.path().join("a.db");
     let limits = Limits { batch: 2, delay: Duration::from_hours(1), ..Limits::default() };
     let store = Store::start(Sqlite::open(&path).unwrap(), limits).unwrap();
-    store.insert_record(record("req_1", 1));
+    assert!(store.note_fact("one", "1"));
     store.insert_record(record("req_2", 2));
     let mut other = Sqlite::open(&path).unwrap();
     let limit = std::time::Instant::now() + Duration::from_secs(20);
@@ -284,6 +284,8 @@ async fn a_full_batch_is_written_without_waiting_for_its_time() {
         assert!(std::time::Instant::now() < limit, "never written");
         thread::yield_now();
     }
+    // What was noted before it came along.
+    assert_eq!(other.fact("one").unwrap().as_deref(), Some("1"));
 }
 
 #[tokio::test]

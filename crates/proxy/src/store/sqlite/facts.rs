@@ -15,16 +15,16 @@ pub(super) fn get(conn: &Connection, key: &str) -> Result<Option<String>> {
 }
 
 pub(super) fn set(conn: &Connection, key: &str, value: Option<&str>) -> Result<()> {
-    match value {
-        Some(value) => conn.execute(
-            "INSERT INTO facts (key, value) VALUES (?1, ?2)
-             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            params![key, value],
-        ),
+    let kept = match value {
+        Some(value) => conn
+            .prepare_cached(
+                "INSERT INTO facts (key, value) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            )
+            .and_then(|mut insert| insert.execute([key, value])),
         None => conn.execute("DELETE FROM facts WHERE key = ?1", [key]),
-    }
-    .map(drop)
-    .map_err(to("keep a fact"))
+    };
+    kept.map(drop).map_err(to("keep a fact"))
 }
 
 pub(super) fn list(conn: &Connection, prefix: &str) -> Result<BTreeMap<String, String>> {

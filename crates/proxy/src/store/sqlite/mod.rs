@@ -206,6 +206,9 @@ fn millis(column: &str, row: &rusqlite::Row<'_>) -> rusqlite::Result<Timestamp> 
 impl Backing for Sqlite {
     fn write(&mut self, batch: &Batch) -> Result<()> {
         let write = self.conn.transaction().map_err(to("begin a write"))?;
+        for (key, value) in &batch.facts {
+            facts::set(&write, key, Some(value))?;
+        }
         for record in &batch.records {
             records::insert(&write, record)?;
         }
