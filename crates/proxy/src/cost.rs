@@ -8,26 +8,25 @@ use std::time::Duration;
 use branchline_routing::{ModelRef, Role};
 use branchline_settings::prices::{self, Price, Tokens};
 use branchline_settings::{Auth, ResolvedBackend};
-use moka::sync::Cache;
 
-use crate::later::{Later, later};
+use crate::memory::Memory;
 use crate::money::Usd;
 use crate::record::{CostRecord, CostSource, Outcome, Place, Record, UsageRecord};
 use crate::world::World;
 
 /// Conversations whose last prompt is remembered.
-const CONVERSATIONS: u64 = 2_000;
+const CONVERSATIONS: usize = 2_000;
 /// How long a cloud keeps a prompt in its cache, by Anthropic's documentation of prompt caching.
 const CACHED_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// The length of each conversation's last prompt. A local server that reads a prompt anew costs nothing, but the
 /// cloud would have had most of it in its cache: without this, savings would look ten times as large as they are.
 #[derive(Clone, Debug)]
-pub(crate) struct Prompts(Later<Cache<String, u64>>);
+pub(crate) struct Prompts(Memory<String, u64>);
 
 impl Default for Prompts {
     fn default() -> Self {
-        Self(later(|| Cache::builder().max_capacity(CONVERSATIONS).time_to_live(CACHED_FOR).build()))
+        Self(Memory::aged(CONVERSATIONS, CACHED_FOR))
     }
 }
 

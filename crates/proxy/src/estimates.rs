@@ -14,6 +14,8 @@ const NEWEST: f32 = 0.5;
 
 /// Smallest change of a ratio worth writing down at once.
 const WORTH: f32 = 0.005;
+/// Smallest change of a ratio that is put in force: a thousandth is nothing beside how far estimates are off.
+const FELT: f32 = 0.001;
 
 /// What is known of the estimate for one model. As texts, because it is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
@@ -69,10 +71,14 @@ impl Estimates {
             None => Figures { ratio: seen, answers: 1, error: (1.0 / seen - 1.0).abs() },
             Some(known) => known.after(seen),
         };
-        let moved = all.get(model).is_none_or(|known| (known.ratio - next.ratio).abs() > WORTH);
+        let in_force = self.calibration.load();
+        let moved_by = |from: Option<f32>, least: f32| from.is_none_or(|ratio| (ratio - next.ratio).abs() > least);
+        let moved = moved_by(all.get(model).map(|known| known.ratio), WORTH);
         all.insert(model.clone(), next);
-        let ratios = all.iter().map(|(model, figures)| (model.clone(), figures.ratio)).collect();
-        self.calibration.store(Arc::new(Calibration(ratios)));
+        if moved_by(in_force.0.get(model).copied(), FELT) {
+            let ratios = all.iter().map(|(model, figures)| (model.clone(), figures.ratio)).collect();
+            self.calibration.store(Arc::new(Calibration(ratios)));
+        }
         (moved || next.answers <= 10 || next.answers.is_multiple_of(10)).then(|| next.text())
     }
 

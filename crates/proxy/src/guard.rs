@@ -76,9 +76,9 @@ fn check_host(settings: &Settings, own: Option<SocketAddr>, uri: &Uri, headers: 
     let named = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let host = named.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
     let name = host_name(host);
-    let own_address = own.is_some_and(|own| name == own.ip().to_string());
-    let allowed = settings.server.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
-    if is_loopback_name(name) || own_address || allowed {
+    let own_address = || own.is_some_and(|own| name == own.ip().to_string());
+    let allowed = || settings.server.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
+    if is_loopback_name(name) || own_address() || allowed() {
         return Ok(());
     }
     let message = format!("the host name `{name}` is not one of this server's");

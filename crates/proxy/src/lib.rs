@@ -33,6 +33,7 @@ mod later;
 mod learned;
 mod line;
 mod loading;
+mod memory;
 pub mod metrics;
 pub mod money;
 pub mod outcomes;

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use branchline_routing::{Facts, Offset, Target};
 use jiff::Timestamp;
-use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
-use crate::later::{Later, later};
+use crate::memory::Memory;
 use crate::record::{Outcome, Place, Record};
 use crate::tuning::{conversation, turn_of};
 use crate::world::World;
@@ -26,7 +25,7 @@ const CALM: f32 = 0.1;
 /// Lessons shown.
 const SHOWN: usize = 20;
 /// Conversations whose last turn is remembered, and for how long.
-const CONVERSATIONS: u64 = 500;
+const CONVERSATIONS: usize = 500;
 const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// What a turn taught.
@@ -154,13 +153,12 @@ struct Last {
 #[derive(Debug)]
 pub(crate) struct Outcomes {
     learned: Mutex<LearnedOffset>,
-    last: Later<Cache<String, Last>>,
+    last: Memory<String, Last>,
 }
 
 impl Default for Outcomes {
     fn default() -> Self {
-        let last = later(|| Cache::builder().max_capacity(CONVERSATIONS).time_to_idle(IDLE).build());
-        Self { learned: Mutex::new(LearnedOffset::begin()), last }
+        Self { learned: Mutex::new(LearnedOffset::begin()), last: Memory::idle(CONVERSATIONS, IDLE) }
     }
 }
 

@@ -5,20 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use branchline_routing::{Answers, Decision, Dispatched, Earlier};
-use moka::sync::Cache;
 
 use crate::advise::Advice;
-use crate::later::{Later, later};
+use crate::memory::Memory;
 use crate::store::Store;
 
 /// Turns remembered at the same time.
-const TURNS: u64 = 2_000;
+const TURNS: usize = 2_000;
 /// A turn nobody has gone on with for so long is over.
 const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
 /// A conversation nobody has gone on with for so long is over.
 const CONVERSATION_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Private sessions remembered at the same time.
-const PRIVATE: u64 = TURNS * 4;
+const PRIVATE: usize = TURNS * 4;
 /// Before the reason why a session is private.
 pub(crate) const EARLIER: &str = "earlier in this session ";
 /// Conclusions kept of one conversation.
@@ -26,11 +25,11 @@ const ADVICE: usize = 64;
 
 /// The backend of a pool that answered each conversation last: it has the prompt in its cache.
 #[derive(Clone, Debug)]
-pub(crate) struct Homes(Later<Cache<u64, String>>);
+pub(crate) struct Homes(Memory<u64, String>);
 
 impl Default for Homes {
     fn default() -> Self {
-        Self(later(|| Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build()))
+        Self(Memory::idle(TURNS, IDLE))
     }
 }
 
@@ -60,21 +59,21 @@ pub(crate) struct TurnKey {
 /// Remembers.
 #[derive(Clone, Debug)]
 pub(crate) struct Turns {
-    decided: Later<Cache<TurnKey, Earlier>>,
-    answers: Later<Cache<TurnKey, Answers>>,
-    dispatched: Later<Cache<TurnKey, Dispatched>>,
-    advice: Later<Cache<String, Arc<Vec<Advice>>>>,
-    private: Later<Cache<String, Arc<str>>>,
+    decided: Memory<TurnKey, Earlier>,
+    answers: Memory<TurnKey, Answers>,
+    dispatched: Memory<TurnKey, Dispatched>,
+    advice: Memory<String, Arc<Vec<Advice>>>,
+    private: Memory<String, Arc<str>>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
         Self {
-            decided: later(|| Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build()),
-            answers: later(|| Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build()),
-            dispatched: later(|| Cache::builder().max_capacity(TURNS).time_to_idle(IDLE).build()),
-            advice: later(|| Cache::builder().max_capacity(TURNS / 4).time_to_idle(CONVERSATION_IDLE).build()),
-            private: later(|| Cache::builder().max_capacity(PRIVATE).time_to_idle(CONVERSATION_IDLE).build()),
+            decided: Memory::idle(TURNS, IDLE),
+            answers: Memory::idle(TURNS, IDLE),
+            dispatched: Memory::idle(TURNS, IDLE),
+            advice: Memory::idle(TURNS / 4, CONVERSATION_IDLE),
+            private: Memory::idle(PRIVATE, CONVERSATION_IDLE),
         }
     }
 }
@@ -145,7 +144,7 @@ impl Turns {
     /// changes nothing.
     pub(crate) fn keep_private(&self, session: Option<&str>, why: Option<&str>) {
         if let (Some(session), Some(why)) = (session, why)
-            && !self.private.contains_key(session)
+            && self.private.get(session).is_none()
         {
             self.private.insert(session.to_owned(), why.strip_prefix(EARLIER).unwrap_or(why).into());
         }
@@ -153,7 +152,7 @@ impl Turns {
 
     /// Takes over which sessions were private before a restart, as far as they may still go on.
     pub(crate) async fn recall(&self, store: &Store) {
-        match store.private_sessions(CONVERSATION_IDLE, PRIVATE).await {
+        match store.private_sessions(CONVERSATION_IDLE, PRIVATE as u64).await {
             Ok(sessions) => {
                 for (session, why) in &sessions {
                     self.keep_private(Some(session), Some(why));

@@ -20,7 +20,9 @@ const MOST_VALUES: usize = 32;
 const LONGEST_VALUE: usize = 16 * 1024;
 
 static MEMO: LazyLock<Mutex<Memo>> = LazyLock::new(Mutex::default);
-static VALUES: LazyLock<Mutex<HashMap<Box<str>, Arc<Value>, RandomState>>> = LazyLock::new(Mutex::default);
+static VALUES: LazyLock<Mutex<Values>> = LazyLock::new(Mutex::default);
+
+type Values = HashMap<Box<str>, Arc<Value>, RandomState>;
 
 /// A schema to look things up in: `Null` where it is no JSON.
 pub(crate) fn value(raw: &str) -> Arc<Value> {
