@@ -29,6 +29,17 @@ install_rust() {
     export PATH=$HOME/.cargo/bin:$PATH
 }
 
+# Reads what a program counted: the one that is of the compiler's version. Sets `profdata`.
+need_profdata() {
+    local libraries
+    libraries=$(rustc --print target-libdir)
+    profdata=${libraries%/lib}/bin/llvm-profdata
+    [[ ! -x $profdata ]] || return 0
+    have rustup || fail "llvm-profdata is missing, which comes with rustup: rustup component add llvm-tools"
+    step "installing Rust's component llvm-tools (40 MB): it puts together what a program counted"
+    tries rustup component add llvm-tools
+}
+
 # The window's tools want a Node that is younger than that of some systems; then one of ours is used, and only here.
 need_node() {
     local own=$cache/node

@@ -26,6 +26,7 @@ pub(crate) struct Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        self.ask_to_end();
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -33,6 +34,20 @@ impl Drop for Program {
 }
 
 impl Program {
+    /// As a user ends it: whoever counts what it does (`./dev profile`) gets the sum only at a good end.
+    #[cfg(unix)]
+    fn ask_to_end(&mut self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let asked = kill_process(Pid::from_child(&self.child), Signal::INT).is_ok();
+        let since = Instant::now();
+        while asked && since.elapsed() < Duration::from_secs(5) && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[cfg(not(unix))]
+    const fn ask_to_end(&mut self) {}
+
     /// Starts one of the pipes.
     pub(crate) fn pipe(kind: &str, upstream: &str) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)

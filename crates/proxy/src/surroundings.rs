@@ -2,12 +2,13 @@
 //! tried on past requests. No header that may hold a key is kept, and no value that looks like one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use branchline_routing::Circumstances;
 use branchline_routing::rule::is_header_kept;
+use foldhash::quality::FixedState;
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -105,7 +106,7 @@ impl Engine {
 
 /// Costs a microsecond, for every request asks.
 fn hash(call: &Call, inbound: &Inbound<'_>, folder: Option<&str>) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::default().build_hasher();
     (&inbound.key.conversation, folder, &call.path, inbound.request.model.as_escaped()).hash(&mut hasher);
     kept(&call.headers).for_each(|header| header.hash(&mut hasher));
     inbound.request.tools.iter().for_each(|tool| tool.name.as_escaped().hash(&mut hasher));

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use branchline_control::commands::connect::base_url;
 use branchline_control::commands::ui::{self, UiLinkReq};
 use branchline_control::demo::Demo;
 use branchline_proxy::{Engine, LiveEvent};
@@ -72,7 +73,7 @@ async fn greet(house: &House, context: &Context, flags: &str, demo: bool) {
         tell!("  window         {}  {DIM}(opens once; {program}{flags} ui makes another){DIM:#}", link.url);
     }
     tell!("  Claude Code    {program}{flags} claude");
-    tell!("  other clients  eval \"$({program}{flags} env)\", or the base URL {address} with the token it shows");
+    tell!("  other clients  eval \"$({program}{flags} env)\", or the base URL {} with the token it shows", base_url(&house.engine));
     tell!("  {DIM}log            {}{DIM:#}", context.paths.log_dir().display());
 }
 

@@ -142,7 +142,8 @@ fn view(engine: &Engine, route: Option<String>) -> ClientView {
 }
 
 /// Where programs on this machine find the engine.
-pub(super) fn base_url(engine: &Engine) -> String {
+#[must_use]
+pub fn base_url(engine: &Engine) -> String {
     let world = engine.world();
     let server = &world.settings.server;
     let configured = || format!("http://{}:{}", reachable(&server.host), server.port);
