@@ -73,7 +73,10 @@ async fn greet(house: &House, context: &Context, flags: &str, demo: bool) {
         tell!("  window         {}  {DIM}(opens once; {program}{flags} ui makes another){DIM:#}", link.url);
     }
     tell!("  Claude Code    {program}{flags} claude");
-    tell!("  other clients  eval \"$({program}{flags} env)\", or the base URL {} with the token it shows", base_url(&house.engine));
+    tell!(
+        "  other clients  eval \"$({program}{flags} env)\", or the base URL {} with the token it shows",
+        base_url(&house.engine)
+    );
     tell!("  {DIM}log            {}{DIM:#}", context.paths.log_dir().display());
 }
 
