@@ -194,9 +194,7 @@ fn saturate_slowly(amount: f32, scale: f32) -> f32 {
 fn add_length(score: &mut Score, tokens: f32, words: f32, easy: f32, weights: &Weights) {
     let size = weights.tokens * saturate_slowly(tokens, 40.0) + weights.variety * saturate_slowly(words, 24.0);
     let points = size * (1.0 - 0.6 * easy);
-    // What `{:.0}` writes, several times as fast; counts are never negative.
-    let whole = |count: f32| count.round_ties_even() as u64;
-    score.add(Signal::Tokens, points, || format!("about {} tokens, {} different words", whole(tokens), whole(words)));
+    score.add(Signal::Tokens, points, || format!("about {tokens:.0} tokens, {words:.0} different words"));
 }
 
 fn add_words(score: &mut Score, text: &str, tokens: f32, weights: &Weights) {
