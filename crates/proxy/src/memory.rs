@@ -46,27 +46,38 @@ impl<K: Hash + Eq, V: Clone> Memory<K, V> {
     where
         K: Borrow<Q>,
     {
+        self.get_at(Instant::now(), key)
+    }
+
+    pub(crate) fn insert(&self, key: K, value: V) {
+        self.insert_at(Instant::now(), key, value);
+    }
+
+    fn get_at<Q: Hash + Eq + ?Sized>(&self, now: Instant, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
         let mut kept = self.kept();
         let (since, value) = kept.get_mut(key)?;
-        if since.elapsed() > self.0.span {
+        if now.duration_since(*since) > self.0.span {
             kept.remove(key);
             return None;
         }
         if self.0.renewed {
-            *since = Instant::now();
+            *since = now;
         }
         Some(value.clone())
     }
 
-    pub(crate) fn insert(&self, key: K, value: V) {
+    fn insert_at(&self, now: Instant, key: K, value: V) {
         let mut kept = self.kept();
         // Those at the end are the oldest. Two for one, so that what is over does not stay until there are too many.
         for _ in 0..2 {
-            if kept.iter().next().is_some_and(|(_, (since, _))| since.elapsed() > self.0.span) {
+            if kept.iter().next().is_some_and(|(_, (since, _))| now.duration_since(*since) > self.0.span) {
                 kept.remove_lru();
             }
         }
-        kept.insert(key, (Instant::now(), value));
+        kept.insert(key, (now, value));
     }
 
     fn kept(&self) -> MutexGuard<'_, LruCache<K, (Instant, V)>> {
@@ -78,12 +89,12 @@ impl<K: Hash + Eq, V: Clone> Memory<K, V> {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(3600);
-    const SHORT: Duration = Duration::from_millis(50);
+    const SPAN: Duration = Duration::from_secs(60);
+    const MOMENT: Duration = Duration::from_millis(1);
 
     #[test]
     fn the_least_recently_used_goes_first() {
-        let memory = Memory::idle(2, LONG);
+        let memory = Memory::idle(2, SPAN);
         memory.insert("a", 1);
         memory.insert("b", 2);
         assert_eq!(memory.get("a"), Some(1));
@@ -93,32 +104,25 @@ mod tests {
 
     #[test]
     fn what_is_over_is_forgotten_and_makes_room() {
-        let memory = Memory::aged(100, SHORT);
-        memory.insert("a".to_owned(), 1);
-        memory.insert("b".to_owned(), 2);
-        assert_eq!(memory.clone().get("a"), Some(1));
-        std::thread::sleep(SHORT + SHORT);
-        assert_eq!(memory.get("a"), None);
-        memory.insert("c".to_owned(), 3);
+        let (memory, begun) = (Memory::aged(100, SPAN), Instant::now());
+        for key in ["a", "b", "c"] {
+            memory.insert_at(begun, key, ());
+        }
+        assert!(memory.get_at(begun + SPAN, "a").is_some());
+        assert!(memory.get_at(begun + SPAN + MOMENT, "a").is_none());
+        assert_eq!(memory.clone().kept().len(), 2);
+        memory.insert_at(begun + SPAN + MOMENT, "d", ());
         assert_eq!(memory.kept().len(), 1);
     }
 
     #[test]
     fn asking_begins_the_time_anew_where_it_shall() {
-        let (idle, aged) = (Memory::idle(9, SHORT * 4), Memory::aged(9, SHORT * 4));
-        idle.insert(1, ());
-        aged.insert(1, ());
-        let begun = Instant::now();
-        while begun.elapsed() < SHORT * 5 {
-            // A machine that sleeps longer than the span proves nothing.
-            let asked = Instant::now();
-            std::thread::sleep(SHORT / 5);
-            if asked.elapsed() > SHORT * 3 {
-                return;
-            }
-            assert!(idle.get(&1).is_some());
-            aged.get(&1);
+        let (idle, aged, begun) = (Memory::idle(9, SPAN), Memory::aged(9, SPAN), Instant::now());
+        for memory in [&idle, &aged] {
+            memory.insert_at(begun, "a", ());
+            assert!(memory.get_at(begun + SPAN, "a").is_some());
         }
-        assert!(aged.get(&1).is_none());
+        assert!(idle.get_at(begun + SPAN * 2, "a").is_some());
+        assert!(aged.get_at(begun + SPAN * 2, "a").is_none());
     }
 }

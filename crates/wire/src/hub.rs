@@ -39,13 +39,7 @@ impl Dropped {
 /// Text as a person reads it, from one string or the text blocks of a list, joined by blank lines.
 #[must_use]
 pub fn plain_text(content: &Content<'_>) -> String {
-    match content {
-        Content::Text(text) => text.decode().into_owned(),
-        Content::Blocks(blocks) => {
-            let texts: Vec<_> = blocks.iter().filter_map(Block::text).map(Text::decode).collect();
-            texts.join("\n\n")
-        }
-    }
+    joined_text(content).decode().into_owned()
 }
 
 /// The same in the form it has on the wire, which is as good where it only travels.

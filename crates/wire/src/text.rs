@@ -57,31 +57,26 @@ impl<'a> Text<'a> {
     /// Whether it holds nothing but white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        let visible = self.0.trim_start();
-        // Only a text that begins with an escape needs a closer look.
-        visible.is_empty() || (visible.starts_with('\\') && Text::escaped(visible).begins_blank())
-    }
-
-    /// Whether nothing but white space is left once the leading escapes are read.
-    fn begins_blank(&self) -> bool {
-        let mut rest = self.0.trim_start();
-        while let Some(after) = ["\\n", "\\r", "\\t"].iter().find_map(|escape| rest.strip_prefix(escape)) {
-            rest = after.trim_start();
-        }
-        rest.is_empty() || (rest.starts_with('\\') && self.decode().trim().is_empty())
+        self.visible_from() == self.0.len()
     }
 
     /// Without the white space around it, as [`str::trim`] does it with the text that is read.
     #[must_use]
     pub fn trim(&self) -> Text<'_> {
-        let (mut from, mut to) = (0, self.0.len());
-        while let Some(length) = blank_at_start(&self.0[from..to]) {
-            from += length;
-        }
+        let (from, mut to) = (self.visible_from(), self.0.len());
         while let Some(length) = blank_at_end(&self.0[from..to]) {
             to -= length;
         }
         Text(Cow::Borrowed(&self.0[from..to]))
+    }
+
+    /// Where the white space at its beginning ends.
+    fn visible_from(&self) -> usize {
+        let mut from = 0;
+        while let Some(length) = blank_at_start(&self.0[from..]) {
+            from += length;
+        }
+        from
     }
 
     /// Whether it reads like a text that begins with `plain`.
@@ -259,6 +254,7 @@ mod tests {
             let trimmed = text.trim();
             let whole = text.decode();
             prop_assert_eq!(trimmed.decode(), whole.trim());
+            prop_assert_eq!(text.is_blank(), whole.trim().is_empty());
             let read = trimmed.decode();
             for end in (0..=read.len()).filter(|end| read.is_char_boundary(*end)) {
                 prop_assert!(trimmed.starts_with(&read[..end]));
