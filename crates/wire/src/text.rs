@@ -249,7 +249,7 @@ mod tests {
         }
 
         #[test]
-        fn trimming_reads_like_trimming_what_is_read(inside in r#"([ \u{a0}a]|\\([ntrbf/"\\]|u0020|u00a0|u000B|u0061)){0,12}"#) {
+        fn trimming_reads_like_trimming_what_is_read(inside in r#"([ \u{a0}an]|u0020|\\([ntrbf/"\\]|u0020|u00a0|u000B|u0061)){0,12}"#) {
             let text = Text::escaped(&inside);
             let trimmed = text.trim();
             let whole = text.decode();
