@@ -34,6 +34,12 @@ pub(crate) async fn keep(app: AppHandle, shared: Shared) {
         // A full channel is a menu clicked faster than anybody can.
         let _ = click.try_send(event.id().0.clone());
     });
+    // Not on the icon itself: it is on the screen before it could be listened to.
+    app.on_tray_icon_event(|app, event| {
+        if let TrayIconEvent::Click { button: MouseButton::Left, button_state: MouseButtonState::Up, .. } = event {
+            window::show(app, None);
+        }
+    });
     let mut trays = follow(&shared);
     let (mut wanted, mut drawn) = (None, None);
     loop {
@@ -90,11 +96,6 @@ fn first(app: &AppHandle, tray: &Tray) -> tauri::Result<Drawn> {
         .tooltip(&tray.tooltip)
         .menu(&menu.menu)
         .show_menu_on_left_click(false)
-        .on_tray_icon_event(|icon, event| {
-            if let TrayIconEvent::Click { button: MouseButton::Left, button_state: MouseButtonState::Up, .. } = event {
-                window::show(icon.app_handle(), None);
-            }
-        })
         .build(app)?;
     tracing::info!("the tray icon is there");
     Ok(Drawn { icon, menu, picture: tray.icon })
