@@ -12,7 +12,7 @@ files() {
 step "the base system, and a desktop to be seen on"
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends procps xvfb xauth dbus gnome-keyring desktop-file-utils appstream >/dev/null
-depends=$(dpkg-deb --field /fresh/branchline.deb Depends | tr -d ' ' | tr ',' ' ')
+depends=$(dpkg-deb --field /fresh/branchline.deb Depends | sed 's/([^)]*)//g' | tr -d ' ' | tr ',' ' ')
 # shellcheck disable=SC2086
 apt-get install -y -qq --no-install-recommends $depends >/dev/null
 useradd --create-home --shell /bin/bash user

@@ -121,14 +121,26 @@ export const journeys = {
     await page.getByRole('link', { name: 'Overview' }).click();
     const hour = page.getByRole('region', { name: 'Last hour' });
     await hour.getByText('Loading…').waitFor({ state: 'attached' });
-    // What only a demonstration has comes with an answer of its own.
-    await page.getByRole('region', { name: 'Demonstration' }).waitFor();
     await checkAccess(page);
     const before = await page.getByRole('region', { name: 'Backends' }).boundingBox();
     release();
     await page.getByRole('img', { name: /requests in the last hour/ }).waitFor();
     const after = await page.getByRole('region', { name: 'Backends' }).boundingBox();
     assert.ok(Math.abs(before.y - after.y) < 2, `${before.y} became ${after.y}`);
+  },
+
+  async 'what only a demonstration has does not push away what is there already'({ engine, open }) {
+    const page = await open();
+    const release = await holding(page, ['demo.state']);
+    const isAsked = (answer) => answer.url().endsWith('/api/rpc') && answer.request().postDataJSON().name === 'requests.timeline';
+    const hour = page.waitForResponse(isAsked);
+    await signIn(page, await engine('full'));
+    // It is asked for once the state of the engine is known.
+    await hour;
+    assert.equal(await page.getByRole('region', { name: 'Backends' }).count(), 0);
+    release();
+    await page.getByRole('region', { name: 'Demonstration' }).waitFor();
+    await page.getByRole('region', { name: 'Backends' }).waitFor();
   },
 
   async 'error: what failed, what to do, and another try'({ engine, open }) {

@@ -10,6 +10,11 @@ export class Demo {
   #state = new Resource('demo.state');
   #began = $state(false);
 
+  /** Whether it was answered, or could not be; until then a page does not know its own height. */
+  get known(): boolean {
+    return this.#state.value !== undefined || this.#state.error !== undefined;
+  }
+
   get on(): boolean {
     return this.#state.value?.on ?? false;
   }
@@ -39,3 +44,5 @@ export class Demo {
     }
   }
 }
+
+export const demo = new Demo();
