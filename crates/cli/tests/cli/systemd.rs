@@ -22,7 +22,8 @@ impl User {
     fn new() -> Option<Self> {
         let home = Home::new();
         let booted = Path::new(BOOTED).exists();
-        if !Path::new(SYSTEMD).exists() || !(booted || in_a_place("true").status().unwrap().success()) {
+        let may = || in_a_place("true").status().is_ok_and(|status| status.success());
+        if !Path::new(SYSTEMD).exists() || !(booted || may()) {
             println!("skipped: no systemd here that could run for a test");
             return None;
         }
@@ -37,7 +38,7 @@ impl User {
         let mut user = Self { home, systemd };
         user.until("systemd answers", |user| user.has_ended() || user.systemctl(&["show-environment"]).code == 0);
         if user.has_ended() {
-            assert!(booted, "systemd ended: {}", user.log());
+            assert!(!may(), "systemd ended: {}", user.log());
             println!("skipped: systemd may not run here: {}", user.log());
             return None;
         }
